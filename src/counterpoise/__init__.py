@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from counterpoise.core import Shock, Solution, World, WorldMeta
     from counterpoise.data import load_table, load_world
     from counterpoise.scenario import compile_scenario, load_scenario
-    from counterpoise.solve import linearised_welfare, path_decomposition, rebase, solve
+    from counterpoise.solver import gradient, linearised_welfare, path_decomposition, rebase, solve, solve_batch
 
 __version__ = "0.1.0"
 
@@ -31,6 +31,7 @@ __all__ = [
     "WorldMeta",
     "__version__",
     "compile_scenario",
+    "gradient",
     "linearised_welfare",
     "load_scenario",
     "load_table",
@@ -38,6 +39,7 @@ __all__ = [
     "path_decomposition",
     "rebase",
     "solve",
+    "solve_batch",
 ]
 
 _HOME = {
@@ -46,13 +48,15 @@ _HOME = {
     "World": "core",
     "WorldMeta": "core",
     "compile_scenario": "scenario",
-    "linearised_welfare": "solve",
+    "linearised_welfare": "solver",
+    "gradient": "solver",
     "load_scenario": "scenario",
     "load_table": "data",
     "load_world": "data",
-    "path_decomposition": "solve",
-    "rebase": "solve",
-    "solve": "solve",
+    "path_decomposition": "solver",
+    "rebase": "solver",
+    "solve": "solver",
+    "solve_batch": "solver",
 }
 
 

@@ -121,7 +121,8 @@ def array_problems(name: str, values: ArrayLike | xr.DataArray, labels: Labels, 
     for words, bad in tests:
         cells = np.argwhere(bad)
         for cell in cells[:most].tolist():
-            where = ", ".join(labels[dim][k] for dim, k in zip(row.dims, cell, strict=True))
+            names: list[str] = [labels[dim][k] for dim, k in zip(row.dims, cell, strict=True)]
+            where = ", ".join(names)
             out.append(f"{name}[{where}] = {numbers[tuple(cell)]:g} {words}")
         if len(cells) > most:
             out.append(f"{name}: {len(cells) - most} more cells where the value {words}")

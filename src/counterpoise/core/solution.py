@@ -33,7 +33,7 @@ class Solution:
     world, shock
         What was asked.
     status
-        ``"converged"``, ``"max_steps"`` or ``"not_finite"``; only the first is an equilibrium.
+        ``"converged"``, ``"max_steps"``, ``"not_finite"`` or ``"negative_income"``; only the first is an equilibrium.
     closure, solver, technology
         Registered names of the parts used.
     numeraire

@@ -23,7 +23,7 @@ from counterpoise.model.parts import (
     ZeroDeficit,
     closure_named,
 )
-from counterpoise.model.prepare import baseline_of, price_rate_cf, terms_along, terms_of, unsupplied
+from counterpoise.model.prepare import baseline_of, terms_along, terms_of, unsupplied
 
 __all__ = [
     "CLOSURES",
@@ -43,7 +43,6 @@ __all__ = [
     "closure_named",
     "initial_state",
     "outcome",
-    "price_rate_cf",
     "residuals",
     "sweep",
     "terms_along",

@@ -17,7 +17,7 @@ M)). Revenue is proportional to spending at given prices, so income has a closed
 References
 ----------
 Dekle, Eaton and Kortum (2008), IMF Staff Papers 55(3); Caliendo and Parro (2015), Review of Economic Studies 82(1),
-eqs (4)-(9); Kucheryavyy, Lyn and Rodriguez-Clare (2023), American Economic Journal: Macroeconomics 15(4).
+eqs (4)-(9); Kucheryavyy, Lyn and Rodriguez-Clare (2023), American Economic Journal: Macroeconomics 15(2).
 """
 
 from __future__ import annotations
@@ -64,18 +64,22 @@ class Baseline(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """A shock as numbers.
+    """A shock as numbers; arrays are (S, N origin, N destination), ``productivity_hat`` is (N, S).
 
-    ``price_rate`` is what the buyer pays over customs value, duty and purchase subsidy together, minus one.
-    ``price_rate``, ``iceberg_cost_hat`` and ``open_share`` are (S, N, N), ``productivity_hat`` is (N, S).
-    ``open_share`` multiplies the expenditure share before prices move: 1 is open, 0 is an embargo, between the two
-    lies the path to one.
+    ``open_share`` multiplies the expenditure share before prices move: 1 is open, 0 is an embargo, between the two lies
+    the path to one.
     """
 
-    price_rate: Array
+    tariff_rate: Array
+    purchase_subsidy_rate: Array
     iceberg_cost_hat: Array
     open_share: Array
     productivity_hat: Array
+
+    @property
+    def price_factor(self) -> Array:
+        """What the buyer pays over customs value: duty and purchase subsidy together."""
+        return (1.0 + self.tariff_rate) * (1.0 - self.purchase_subsidy_rate)
 
 
 class State(NamedTuple):
@@ -88,11 +92,15 @@ class State(NamedTuple):
 
 
 class Trade(NamedTuple):
-    """The maps of a shock: ``reach`` A, ``receipt`` B (S, N origin, N destination), and who buys and sells (N, S)."""
+    """The maps of a shock, ``reach`` A and ``receipt`` B, and who buys and sells (N, S).
 
-    reach: Array
-    receipt: Array
+    Each map is stored with the axis it is summed over last: ``_by_buyer`` (S, N destination, N origin), else
+    (S, N origin, N destination).
+    """
+
+    reach_by_buyer: Array
     receipt_by_buyer: Array
+    receipt: Array
     buys: Array
     sells: Array
     log_productivity: Array
@@ -110,6 +118,9 @@ class Outcome(NamedTuple):
     expenditure_cf: Array
     income_cf: Array
     transfer_cf: Array
+    tariff_revenue_cf: Array
+    purchase_cost_cf: Array
+    welfare_hat: Array
     flow_cf: Array
 
 
@@ -128,6 +139,7 @@ class _Markets(NamedTuple):
     wage_bill: Array
     wage_bill_demanded: Array
     log_labour: Array
+    overspent: Array
 
 
 def initial_state(countries: int, sectors: int) -> State:
@@ -146,13 +158,13 @@ def trade_maps(base: Baseline, terms: Terms) -> Trade:
         Base-year data and the shock.
     """
     theta = base.trade_elasticity[:, None, None]
-    kappa = (1.0 + terms.price_rate) / (1.0 + base.tariff_rate) * terms.iceberg_cost_hat
+    kappa = terms.price_factor / (1.0 + base.tariff_rate) * terms.iceberg_cost_hat
     reach = base.expenditure_share * terms.open_share * kappa**-theta
-    receipt = reach / (1.0 + terms.price_rate)
+    receipt = reach / terms.price_factor
     return Trade(
-        reach=reach,
-        receipt=receipt,
+        reach_by_buyer=jnp.swapaxes(reach, 1, 2),
         receipt_by_buyer=jnp.swapaxes(receipt, 1, 2),
+        receipt=receipt,
         buys=jnp.any(base.expenditure_share > 0, axis=1).T,
         sells=base.gross_output > 0,
         log_productivity=jnp.log(terms.productivity_hat),
@@ -169,9 +181,9 @@ def _markets(state: State, base: Baseline, trade: Trade, closure: Closure, labou
     )
     log_cost = log_bundle - psi * (state.output - log_bundle)
     seller = jnp.exp(-theta * log_cost)
-    price_sum = jnp.where(trade.buys, jnp.sum(trade.reach * seller.T[:, :, None], axis=1).T, 1.0)
+    price_sum = jnp.where(trade.buys, jnp.einsum("sji,is->js", trade.reach_by_buyer, seller), 1.0)
     log_price = -jnp.log(price_sum) / theta
-    reached = jnp.sum(trade.receipt * seller.T[:, :, None], axis=1).T / price_sum
+    reached = jnp.einsum("sji,is->js", trade.receipt_by_buyer, seller) / price_sum
     revenue_share = jnp.where(trade.buys, 1.0 - reached, 0.0)
     output = base.gross_output * jnp.exp(state.output)
     intermediate = jnp.einsum("jsr,jr->js", base.io_coefficient, output)
@@ -182,7 +194,7 @@ def _markets(state: State, base: Baseline, trade: Trade, closure: Closure, labou
         1.0 - jnp.sum(revenue_share * base.consumption_share, axis=1)
     )
     spending = intermediate + base.consumption_share * income[:, None]
-    sold = seller * jnp.sum(trade.receipt_by_buyer * (spending / price_sum).T[:, :, None], axis=1).T
+    sold = seller * jnp.einsum("sij,js->is", trade.receipt, spending / price_sum)
     revenue = jnp.sum(revenue_share * spending, axis=1)
     if labour.elasticity == 0.0:
         log_labour = jnp.zeros_like(state.labour)
@@ -203,6 +215,7 @@ def _markets(state: State, base: Baseline, trade: Trade, closure: Closure, labou
         wage_bill=wage_bill,
         wage_bill_demanded=jnp.sum(base.value_added_share * sold, axis=1),
         log_labour=log_labour,
+        overspent=jnp.sum(reached * spending, axis=1) - jnp.sum(sold, axis=1) - transfer,
     )
 
 
@@ -212,13 +225,24 @@ def _log_output(markets: _Markets, base: Baseline, trade: Trade) -> Array:
     return jnp.where(trade.sells, jnp.log(jnp.maximum(ratio, _FLOOR)), 0.0)
 
 
-def _gaps(state: State, markets: _Markets, base: Baseline, trade: Trade) -> tuple[Array, Array, Array, Array]:
-    """Return relative violations: price index (N, S), goods market (N, S), labour market (N,), labour supply (N,)."""
-    return (
+class _Gaps(NamedTuple):
+    """Relative violations: price index (N, S), goods market (N, S), labour market, labour supply and budget (N,)."""
+
+    price_index: Array
+    goods_market: Array
+    labour_market: Array
+    labour_supply: Array
+    budget: Array
+
+
+def _gaps(state: State, markets: _Markets, base: Baseline, trade: Trade) -> _Gaps:
+    """Return the relative violation of every condition at a state."""
+    return _Gaps(
         jnp.where(trade.buys, markets.log_price - state.price, 0.0),
         _log_output(markets, base, trade) - state.output,
         jnp.log(markets.wage_bill_demanded) - jnp.log(markets.wage_bill),
         markets.log_labour - state.labour,
+        markets.overspent / markets.income,
     )
 
 
@@ -230,55 +254,52 @@ def sweep(state: State, base: Baseline, trade: Trade, closure: Closure, labour: 
 
     Returns
     -------
-    The next state, and the largest relative violation of any condition at the state given.
+    The next state, and the largest relative violation of any condition at the state given; at least 1 where a country's
+    income is not positive, which no equilibrium has.
     """
     markets = _markets(state, base, trade, closure, labour)
-    price_gap, goods_gap, labour_gap, supply_gap = _gaps(state, markets, base, trade)
-    wage = state.wage + base.wage_step * labour_gap
-    supply = state.labour + supply_gap
+    gaps = _gaps(state, markets, base, trade)
+    wage = state.wage + base.wage_step * gaps.labour_market
+    supply = state.labour + gaps.labour_supply
     scale = jnp.log(jnp.sum(base.value_added)) - jnp.log(jnp.sum(base.value_added * jnp.exp(wage + supply)))
     following = State(
         wage=wage + scale,
-        price=jnp.where(trade.buys, state.price + price_gap + scale, 0.0),
-        output=jnp.where(trade.sells, state.output + goods_gap + scale, 0.0),
+        price=jnp.where(trade.buys, state.price + gaps.price_index + scale, 0.0),
+        output=jnp.where(trade.sells, state.output + gaps.goods_market + scale, 0.0),
         labour=supply,
     )
-    worst = jnp.max(jnp.stack([jnp.max(jnp.abs(g)) for g in (price_gap, goods_gap, labour_gap, supply_gap)]))
-    return following, worst
+    worst = jnp.max(jnp.stack([jnp.max(jnp.abs(gap)) for gap in gaps]))
+    return following, jnp.where(jnp.all(markets.income > 0), worst, jnp.maximum(worst, 1.0))
 
 
 def residuals(state: State, base: Baseline, trade: Trade, closure: Closure, labour: Labour) -> dict[str, Array]:
     """Return the relative violation of every equilibrium condition, by name and place.
 
-    ``price_index`` (N, S), ``goods_market`` (N, S), ``labour_market`` (N,), ``labour_supply`` (N,), and ``budget``
-    (N,): imports minus exports from the flows against the closure's transfer, relative to income.
+    ``price_index`` and ``goods_market`` (N, S), ``labour_market``, ``labour_supply`` and ``budget`` (N,), the last:
+    imports minus exports at customs value against the closure's transfer, relative to income.
     """
-    markets = _markets(state, base, trade, closure, labour)
-    price_gap, goods_gap, labour_gap, supply_gap = _gaps(state, markets, base, trade)
-    result = outcome(state, base, trade, closure, labour)
-    imports, exports = jnp.sum(result.flow_cf, axis=(0, 2)), jnp.sum(result.flow_cf, axis=(1, 2))
-    return {
-        "price_index": price_gap,
-        "goods_market": goods_gap,
-        "labour_market": labour_gap,
-        "labour_supply": supply_gap,
-        "budget": (imports - exports - markets.transfer) / markets.income,
-    }
+    return _gaps(state, _markets(state, base, trade, closure, labour), base, trade)._asdict()
 
 
-def outcome(state: State, base: Baseline, trade: Trade, closure: Closure, labour: Labour) -> Outcome:
-    """Return everything that follows from a state."""
+def outcome(state: State, base: Baseline, terms: Terms, trade: Trade, closure: Closure, labour: Labour) -> Outcome:
+    """Return everything that follows from a state; differentiable in the state, the baseline and the terms."""
     markets = _markets(state, base, trade, closure, labour)
     flow = trade.receipt * markets.seller.T[:, :, None] * (markets.spending / markets.price_sum).T[:, None, :]
+    duties = jnp.sum(flow * terms.tariff_rate, axis=(0, 1))
+    subsidies = jnp.sum(flow * (1.0 + terms.tariff_rate) * terms.purchase_subsidy_rate, axis=(0, 1))
+    consumer_price = jnp.exp(jnp.sum(base.consumption_share * markets.log_price, axis=1))
     return Outcome(
         wage_hat=jnp.exp(state.wage),
         price_index_hat=jnp.exp(markets.log_price),
-        consumer_price_hat=jnp.exp(jnp.sum(base.consumption_share * markets.log_price, axis=1)),
+        consumer_price_hat=consumer_price,
         unit_cost_hat=jnp.exp(markets.log_cost),
         labour_hat=jnp.exp(state.labour),
         gross_output_cf=markets.output,
         expenditure_cf=markets.spending,
         income_cf=markets.income,
         transfer_cf=markets.transfer,
+        tariff_revenue_cf=duties - subsidies,
+        purchase_cost_cf=subsidies,
+        welfare_hat=markets.income / base.income / consumer_price,
         flow_cf=jnp.transpose(flow, (1, 2, 0)),
     )

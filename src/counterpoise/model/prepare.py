@@ -11,7 +11,7 @@ from counterpoise.core import Shock, World
 from counterpoise.core.errors import InputError
 from counterpoise.model.equilibrium import Baseline, Terms
 
-__all__ = ["baseline_of", "price_rate_cf", "terms_along", "terms_of", "unsupplied"]
+__all__ = ["baseline_of", "terms_along", "terms_of", "unsupplied"]
 
 Numbers = NDArray[np.float64]
 
@@ -53,21 +53,16 @@ def terms_along(world: World, shock: Shock, fraction: float) -> Terms:
 
     Logs of price factors, iceberg costs and productivity move linearly; an embargo closes its share linearly.
     """
-    before = 1.0 + world.tariff_rate.to_numpy()
-    after = 1.0 + price_rate_cf(shock)
-    closed = shock.embargo.to_numpy().astype(np.float64)
-    factor = before * (after / before) ** fraction if fraction != 1.0 else after
+    before, after = 1.0 + world.tariff_rate.to_numpy(), 1.0 + shock.tariff_rate_cf.to_numpy()
+    subsidy, closed = shock.purchase_subsidy_rate.to_numpy(), shock.embargo.to_numpy().astype(np.float64)
+    full = fraction == 1.0
     return Terms(
-        price_rate=_by_sector(factor - 1.0),
+        tariff_rate=_by_sector((after if full else before * (after / before) ** fraction) - 1.0),
+        purchase_subsidy_rate=_by_sector(subsidy if full else 1.0 - (1.0 - subsidy) ** fraction),
         iceberg_cost_hat=_by_sector(shock.iceberg_cost_hat.to_numpy() ** fraction),
         open_share=_by_sector(1.0 - fraction * closed),
         productivity_hat=_device(shock.productivity_hat.to_numpy() ** fraction),
     )
-
-
-def price_rate_cf(shock: Shock) -> Numbers:
-    """Return what buyers pay over customs value minus one, (N, N, S): duty and purchase subsidy together."""
-    return (1.0 + shock.tariff_rate_cf.to_numpy()) * (1.0 - shock.purchase_subsidy_rate.to_numpy()) - 1.0
 
 
 def unsupplied(world: World, shock: Shock) -> list[tuple[str, str]]:
@@ -82,7 +77,7 @@ def _device(array: Numbers) -> Array:
     handed = jnp.asarray(array)
     if handed.dtype != np.float64:
         raise InputError(
-            "JAX would cut the data to 32 bits; call through counterpoise.solve, or inside 'with jax.enable_x64(True)'"
+            "JAX would cut the data to 32 bits; call through counterpoise.solver, or inside 'with jax.enable_x64(True)'"
         )
     return handed
 

@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 from counterpoise.core import Shock, Solution, World
 from counterpoise.core.errors import InputError, NotConvergedError
 from counterpoise.model import Closure
-from counterpoise.solve.anderson import Anderson
-from counterpoise.solve.solver import solve_path
+from counterpoise.solver.anderson import Anderson
+from counterpoise.solver.engine import solve_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +172,7 @@ def path_decomposition(
     Parameters
     ----------
     world, shock, closure, solver
-        As in `counterpoise.solve.solve`; the world must have constant returns and fixed labour.
+        As in `counterpoise.solver.solve`; the world must have constant returns and fixed labour.
     nodes
         Chebyshev nodes; by default 9, 17, 33, 65 are tried until the parts add up to ``atol_pct``.
     atol_pct

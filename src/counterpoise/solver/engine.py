@@ -34,9 +34,9 @@ from counterpoise.model import (
     trade_maps,
     unsupplied,
 )
-from counterpoise.solve.anderson import Anderson, accelerate
+from counterpoise.solver.anderson import Anderson, accelerate
 
-__all__ = ["SOLVERS", "PathPoint", "rebase", "solve", "solve_path"]
+__all__ = ["SOLVERS", "PathPoint", "rebase", "solve", "solve_path", "solver_named"]
 
 SOLVERS: dict[str, Anderson] = {"anderson": Anderson(), "plain": Anderson(memory=0, max_steps=20000, name="plain")}
 """Solvers by registered name: the default, and the plain iteration as an independent check."""
@@ -78,7 +78,7 @@ def _compiled(
     state = state_of(run.x)
     return _Answer(
         state=state,
-        outcome=outcome(state, base, trade, closure, labour),
+        outcome=outcome(state, base, terms, trade, closure, labour),
         residuals=residuals(state, base, trade, closure, labour),
         violation=run.violation,
         steps=run.steps,
@@ -184,7 +184,7 @@ def solve_path(
     world.require_balanced()
     shock.require_labels(world)
     bound = closure_named(closure, world.countries)
-    options = dataclasses.replace(_solver_named(solver), rtol=min(1e-12, _solver_named(solver).rtol))
+    options = dataclasses.replace(solver_named(solver), rtol=min(1e-12, solver_named(solver).rtol))
     points: list[PathPoint] = []
     with jax.enable_x64(True):
         base = baseline_of(world)
@@ -206,7 +206,7 @@ def _path_point(base: Baseline, terms: Terms, answer: _Answer) -> PathPoint:
     """Collect what the decomposition needs; ``flow_if_open`` is what a closing line would sell per unit of openness."""
     result = jax.device_get(answer.outcome)
     theta = np.asarray(base.trade_elasticity)[:, None, None]
-    price_factor = 1.0 + np.asarray(terms.price_rate)
+    price_factor = np.asarray(terms.price_factor)
     kappa = price_factor / (1.0 + np.asarray(base.tariff_rate)) * np.asarray(terms.iceberg_cost_hat)
     landed = np.asarray(result.unit_cost_hat).T[:, :, None] * kappa / np.asarray(result.price_index_hat).T[:, None, :]
     unhindered = np.asarray(base.expenditure_share) * landed**-theta / price_factor
@@ -215,9 +215,9 @@ def _path_point(base: Baseline, terms: Terms, answer: _Answer) -> PathPoint:
         flow=result.flow_cf,
         unit_cost=result.unit_cost_hat,
         income=result.income_cf,
-        welfare=result.income_cf / np.asarray(base.income) / result.consumer_price_hat,
+        welfare=result.welfare_hat,
         transfer=result.transfer_cf,
-        price_rate=np.moveaxis(np.asarray(terms.price_rate), 0, 2),
+        price_rate=np.moveaxis(price_factor - 1.0, 0, 2),
         flow_if_open=flow_if_open,
     )
 
@@ -236,7 +236,8 @@ def _solve(
     shock = Shock.none(world) if shock is None else shock
     shock.require_labels(world)
     bound = closure_named(closure, world.countries)
-    options = _solver_named(solver)
+    _refuse_many_equilibria(world)
+    options = solver_named(solver)
     if rtol is not None:
         options = dataclasses.replace(options, rtol=rtol)
     stranded = [
@@ -249,8 +250,7 @@ def _solve(
         answer, steps = _approach(world, shock, base, bound, labour or FixedLabour(), options)
         answer = jax.device_get(answer)
     worst = _by_name(answer.residuals)
-    finite = bool(np.isfinite(answer.violation)) and all(np.isfinite(v) for v in worst.values())
-    status = CONVERGED if finite and answer.violation <= options.rtol else ("max_steps" if finite else "not_finite")
+    status = _status(answer, worst, options)
     solution = Solution(
         world=world,
         shock=shock,
@@ -262,7 +262,7 @@ def _solve(
         residuals=worst,
         iterations=steps,
         seconds=time.perf_counter() - began,
-        values=_values(world, shock, answer.outcome),
+        values=_values(answer.outcome),
     )
     if throw and not solution.converged:
         raise NotConvergedError(_failure(world, solution, answer.residuals, options), solution=solution)
@@ -297,12 +297,32 @@ def _reached(answer: _Answer, options: Anderson) -> bool:
     return float(answer.violation) <= options.rtol
 
 
-def _solver_named(solver: Anderson | str) -> Anderson:
+def solver_named(solver: Anderson | str) -> Anderson:
+    """Return the solver of a name, or the instance itself; raise InputError for an unknown name."""
     if isinstance(solver, Anderson):
         return solver
     if solver not in SOLVERS:
         raise InputError(f"unknown solver '{solver}'{did_you_mean(solver, SOLVERS)} Known: {', '.join(SOLVERS)}")
     return SOLVERS[solver]
+
+
+def _refuse_many_equilibria(world: World) -> None:
+    """Raise InputError where scale economies are so strong that the equilibrium need not be unique."""
+    product = world.scale_elasticity.to_numpy() * world.trade_elasticity.to_numpy()
+    problems = [
+        f"{world.sectors[s]}: scale_elasticity x trade_elasticity = {product[s]:.3g}; expected at most 1"
+        for s in np.flatnonzero(product > 1.0 + 1e-12).tolist()
+    ]
+    raise_all(InputError, "the equilibrium need not be unique (Kucheryavyy, Lyn and Rodriguez-Clare 2023)", problems)
+
+
+def _status(answer: _Answer, worst: Mapping[str, float], options: Anderson) -> str:
+    """Say how the solve ended; only an equilibrium with positive incomes is "converged"."""
+    if not all(np.isfinite(value) for value in (float(answer.violation), *worst.values())):
+        return "not_finite"
+    if np.min(np.asarray(answer.outcome.income_cf)) <= 0:
+        return "negative_income"
+    return CONVERGED if float(answer.violation) <= options.rtol else "max_steps"
 
 
 def _technology(world: World, labour: Labour | None) -> str:
@@ -321,33 +341,22 @@ def _by_name(gaps: Mapping[str, Array]) -> dict[str, float]:
     return {name: float(np.max(np.abs(values))) for name, values in gaps.items()}
 
 
-def _values(world: World, shock: Shock, result: Outcome) -> dict[str, np.ndarray]:
-    """Return the quantities of the vocabulary that follow from the compiled outcome, read-only."""
-    flow = np.asarray(result.flow_cf)
-    paid = flow * (1.0 + shock.tariff_rate_cf.to_numpy())
-    cost = (paid * shock.purchase_subsidy_rate.to_numpy()).sum(axis=(0, 2))
-    duties = (flow * shock.tariff_rate_cf.to_numpy()).sum(axis=(0, 2))
-    income_hat = np.asarray(result.income_cf) / world.income.to_numpy()
-    values = {
-        "wage_hat": result.wage_hat,
-        "price_index_hat": result.price_index_hat,
-        "consumer_price_hat": result.consumer_price_hat,
-        "unit_cost_hat": result.unit_cost_hat,
-        "labour_hat": result.labour_hat,
-        "gross_output_cf": result.gross_output_cf,
-        "expenditure_cf": result.expenditure_cf,
-        "income_cf": result.income_cf,
-        "flow_cf": flow,
-        "tariff_revenue_cf": duties - cost,
-        "purchase_cost_cf": cost,
-        "real_wage_hat": np.asarray(result.wage_hat) / np.asarray(result.consumer_price_hat),
-        "welfare_hat": income_hat / np.asarray(result.consumer_price_hat),
-    }
-    return {name: np.asarray(v) for name, v in values.items()}
+def _values(result: Outcome) -> dict[str, np.ndarray]:
+    """Return the quantities of the vocabulary that follow from the compiled outcome, as bare arrays."""
+    values = {name: np.asarray(value) for name, value in result._asdict().items() if name != "transfer_cf"}
+    return values | {"real_wage_hat": values["wage_hat"] / values["consumer_price_hat"]}
 
 
 def _failure(world: World, solution: Solution, gaps: Mapping[str, Array], options: Anderson) -> str:
     """Say which condition is worst where, and what to try."""
+    incomes: list[float] = solution.values["income_cf"].tolist()
+    poor = [country for country, income in zip(world.countries, incomes, strict=True) if income <= 0]
+    if poor:
+        return (
+            f"no equilibrium was found after {solution.iterations} sweeps: the income of {', '.join(poor)} is not "
+            f"positive, since closure '{solution.closure}' makes it pay more abroad than it earns; take a smaller "
+            "shock or another closure"
+        )
     name = max(solution.residuals, key=lambda k: np.nan_to_num(solution.residuals[k], nan=np.inf))
     values = np.nan_to_num(np.abs(np.asarray(gaps[name])), nan=np.inf)
     cell = np.unravel_index(int(np.argmax(values)), values.shape)

@@ -1,0 +1,275 @@
+"""Many counterfactuals of one world in compiled batches: several shocks, or draws of the elasticities.
+
+A batch runs until its slowest member has converged, so it is cut into chunks: a chunk that is done stops costing,
+chunks run on several threads, and one chunk's arrays fit the processor's cache.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jax import Array
+from jax.flatten_util import ravel_pytree
+from numpy.typing import ArrayLike, NDArray
+
+from counterpoise.core import Shock, World
+from counterpoise.core.errors import InputError, NotConvergedError, raise_all
+from counterpoise.core.labels import dim_labels
+from counterpoise.core.variables import variable
+from counterpoise.model import (
+    Baseline,
+    Closure,
+    FixedLabour,
+    Labour,
+    Outcome,
+    Terms,
+    baseline_of,
+    closure_named,
+    initial_state,
+    outcome,
+    sweep,
+    terms_of,
+    trade_maps,
+    unsupplied,
+)
+from counterpoise.solver.anderson import Anderson, accelerate
+from counterpoise.solver.engine import solver_named
+
+__all__ = ["Batch", "elasticity_draws", "solve_batch"]
+
+_KEPT = (
+    "wage_hat",
+    "consumer_price_hat",
+    "labour_hat",
+    "income_cf",
+    "tariff_revenue_cf",
+    "purchase_cost_cf",
+    "welfare_hat",
+)
+"""Quantities by country that every batch returns."""
+
+
+class _Raw(NamedTuple):
+    outcome: Outcome
+    violation: Array
+    steps: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Solved counterfactuals of one world; the first axis of every array is ``draw``.
+
+    ``data`` holds labelled arrays by vocabulary name; ``pair_flow_cf`` (draw, origin, destination) the flows summed
+    over sectors, USD at customs value. ``violation`` (draw,) is the largest relative violation of any condition,
+    ``iterations`` (draw,) the sweeps.
+    """
+
+    data: xr.Dataset
+    violation: NDArray[np.float64]
+    iterations: NDArray[np.int32]
+    seconds: float
+
+    def gap_cf_usd(self, origin: str, destination: str) -> NDArray[np.float64]:
+        """Return what ``origin`` sells to ``destination`` minus what it buys from it, (draw,), USD at customs value."""
+        flow = self.data["pair_flow_cf"]
+        there = flow.sel(origin=origin, destination=destination).to_numpy()
+        return there - flow.sel(origin=destination, destination=origin).to_numpy()
+
+
+@partial(jax.jit, static_argnames=("closure", "labour", "options", "many_terms", "full_flow"))
+def _compiled(
+    base: Baseline,
+    elasticity: Array,
+    terms: Terms,
+    *,
+    closure: Closure,
+    labour: Labour,
+    options: Anderson,
+    many_terms: bool,
+    full_flow: bool,
+) -> _Raw:
+    """Trace one chunk: elasticities (draws, S), and terms with or without a leading axis of draws."""
+    countries, sectors = base.gross_output.shape
+    start, state_of = ravel_pytree(initial_state(countries, sectors))
+
+    def one(theta: Array, terms: Terms) -> _Raw:
+        drawn = base._replace(trade_elasticity=theta)
+        trade = trade_maps(drawn, terms)
+
+        def evaluate(x: Array) -> tuple[Array, Array]:
+            following, violation = sweep(state_of(x), drawn, trade, closure, labour)
+            return ravel_pytree(following)[0], violation
+
+        run = accelerate(evaluate, start, options)
+        result = outcome(state_of(run.x), drawn, terms, trade, closure, labour)
+        flow = result.flow_cf if full_flow else jnp.sum(result.flow_cf, axis=2)
+        return _Raw(result._replace(flow_cf=flow), run.violation, run.steps)
+
+    mapped = cast(Callable[[Array, Terms], _Raw], jax.vmap(one, in_axes=(0, 0 if many_terms else None)))
+    return mapped(elasticity, terms)
+
+
+def solve_batch(
+    world: World,
+    shocks: Shock | Sequence[Shock],
+    *,
+    trade_elasticity: ArrayLike | None = None,
+    closure: Closure | str = "fixed_world_share",
+    solver: Anderson | str = "anderson",
+    labour: Labour | None = None,
+    flows: bool = False,
+    chunk: int = 4,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Batch:
+    """Solve many counterfactuals of one world.
+
+    Parameters
+    ----------
+    world
+        Balanced base year.
+    shocks
+        One shock for all draws, or one per draw.
+    trade_elasticity
+        (draws, S), positive; the world's own for all draws by default. Baseline data are held fixed.
+    closure, solver, labour
+        As in `counterpoise.solver.solve`.
+    flows
+        Keep ``flow_cf`` by sector as well (N, N, S) for every draw.
+    chunk
+        Draws in one compiled call.
+    workers
+        Threads; by default the number of processors.
+    progress
+        Called with draws done and draws in all.
+
+    Raises
+    ------
+    InputError
+        If counts or values do not fit; every problem is listed.
+    NotConvergedError
+        If any draw has no equilibrium; the draws are named.
+    """
+    began = time.perf_counter()
+    world.require_balanced()
+    one_shock = isinstance(shocks, Shock)
+    listed: list[Shock] = [shocks] if isinstance(shocks, Shock) else list(shocks)
+    elasticity = _draws_of_elasticity(world, listed, one_shock, trade_elasticity)
+    for shock in listed:
+        shock.require_labels(world)
+    stranded = [
+        f"shock {k}: {c} has no supplier of {s}" for k, shock in enumerate(listed) for c, s in unsupplied(world, shock)
+    ]
+    raise_all(NotConvergedError, "no equilibrium exists", stranded)
+    count = len(elasticity)
+    bound, options = closure_named(closure, world.countries), solver_named(solver)
+    size = min(chunk, count)
+    starts = range(0, count, size)
+    done = 0
+
+    with jax.enable_x64(True):
+        base = baseline_of(world)
+        common = terms_of(world, listed[0])
+
+    def run(first: int) -> _Raw:
+        picked: list[int] = np.minimum(np.arange(first, first + size), count - 1).tolist()
+        with jax.enable_x64(True):
+            terms = common if one_shock else _stacked([terms_of(world, listed[k]) for k in picked])
+            raw: object = cast(Callable[..., object], _compiled)(
+                base,
+                jnp.asarray(elasticity[picked]),
+                terms,
+                closure=bound,
+                labour=labour or FixedLabour(),
+                options=options,
+                many_terms=not one_shock,
+                full_flow=flows,
+            )
+            return cast(_Raw, jax.device_get(raw))
+
+    parts: list[_Raw] = []
+    with ThreadPoolExecutor(max_workers=workers or os.cpu_count() or 1) as pool:
+        for part in pool.map(run, starts):
+            parts.append(part)
+            done = min(done + size, count)
+            if progress is not None:
+                progress(done, count)
+    whole = cast(_Raw, jax.tree.map(lambda *leaves: np.concatenate(leaves)[:count], *parts))
+    violation = np.asarray(whole.violation)
+    failed = [
+        f"draw {k}: largest violation {violation[k]:.3g}, expected at most {options.rtol:g}"
+        for k in np.flatnonzero(~(violation <= options.rtol)).tolist()
+    ]
+    raise_all(NotConvergedError, "some draws have no equilibrium; solve them one by one for continuation", failed)
+    data = _labelled(world, whole.outcome, flows)
+    return Batch(data, violation, np.asarray(whole.steps), time.perf_counter() - began)
+
+
+def _draws_of_elasticity(
+    world: World, shocks: list[Shock], one_shock: bool, given: ArrayLike | None
+) -> NDArray[np.float64]:
+    """Return the elasticities by draw (draws, S); refuse counts and values that do not fit."""
+    own = world.trade_elasticity.to_numpy()
+    if not shocks:
+        raise InputError("shocks is empty; give at least one Shock")
+    if given is None:
+        return np.repeat(own[None, :], len(shocks), axis=0)
+    drawn = np.atleast_2d(np.asarray(given, dtype=np.float64))
+    problems: list[str] = []
+    if drawn.shape[1] != len(own):
+        problems.append(f"trade_elasticity has {drawn.shape[1]} columns, expected {len(own)}, one per sector")
+    if not one_shock and len(shocks) != len(drawn):
+        problems.append(f"{len(shocks)} shocks but {len(drawn)} rows of trade_elasticity; give as many, or one shock")
+    if not np.all(np.isfinite(drawn)) or np.any(drawn <= 0):
+        problems.append("trade_elasticity holds values that are not positive numbers")
+    raise_all(InputError, "the batch cannot be solved", problems)
+    return drawn
+
+
+def _stacked(terms: list[Terms]) -> Terms:
+    """Stack the terms of several shocks along a leading axis."""
+    return cast(Terms, jax.tree.map(lambda *leaves: jnp.stack(leaves), *terms))
+
+
+def _labelled(world: World, result: Outcome, flows: bool) -> xr.Dataset:
+    """Label the quantities of a batch."""
+    labels = dim_labels(world.countries, world.sectors)
+    trade = np.asarray(result.flow_cf)
+    draws = np.arange(len(trade))
+    fields = {name: np.asarray(getattr(result, name)) for name in _KEPT}
+    arrays = {
+        name: xr.DataArray(values, dims=("draw", *variable(name).dims), attrs={"unit": variable(name).unit})
+        for name, values in fields.items()
+    }
+    pairs = trade.sum(axis=3) if flows else trade
+    arrays["pair_flow_cf"] = xr.DataArray(pairs, dims=("draw", "origin", "destination"), attrs={"unit": "USD"})
+    if flows:
+        arrays["flow_cf"] = xr.DataArray(trade, dims=("draw", *variable("flow_cf").dims), attrs={"unit": "USD"})
+    used = {dim for array in arrays.values() for dim in array.dims if dim != "draw"}
+    return xr.Dataset(arrays, coords={"draw": draws} | {str(d): list(labels[str(d)]) for d in used})
+
+
+def elasticity_draws(world: World, count: int, *, relative_sd: float = 0.25, seed: int = 0) -> NDArray[np.float64]:
+    """Draw trade elasticities around the world's own, log-normal with the given relative spread, (count, S).
+
+    Parameters
+    ----------
+    count
+        Number of draws.
+    relative_sd
+        Standard deviation of the log, the same for all sectors and independent between them.
+    seed
+        Of the generator.
+    """
+    noise = np.random.default_rng(seed).standard_normal((count, len(world.sectors)))
+    return world.trade_elasticity.to_numpy() * np.exp(relative_sd * noise)

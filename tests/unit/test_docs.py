@@ -1,0 +1,41 @@
+"""The examples that readers will copy are run as they stand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Return the fenced blocks of a language on a page."""
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorials/five-minutes.md"])
+def test_python_examples_run(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    examples = blocks(page, "python")
+    assert examples
+    for example in examples:
+        exec(compile(example, page, "exec"), {})
+
+
+def test_the_example_scenario_is_valid(tmp_path: Path) -> None:
+    from counterpoise.scenario import load_scenario
+
+    (example,) = blocks("docs/how-to/write-a-scenario.md", "toml")
+    path = tmp_path / "us-duty-on-india.toml"
+    path.write_text(example, encoding="utf-8")
+    scenario = load_scenario(path)
+    assert [measure.id for measure in scenario.measure] == ["us-duty", "medicines-order"]
+
+
+@pytest.mark.parametrize("page", sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("*.md")))
+def test_links_of_the_front_pages_lead_somewhere(page: str) -> None:
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", (ROOT / page).read_text(encoding="utf-8"))
+    assert [link for link in links if not (ROOT / link).exists()] == []
