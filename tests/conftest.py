@@ -15,6 +15,8 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from counterpoise.report.story import StoryResult
+
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20251003
 
@@ -67,3 +69,12 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def flagship(tmp_path_factory: pytest.TempPathFactory) -> StoryResult:
+    """Run the flagship once for every test that reads its report."""
+    from counterpoise.report.story import run_story
+    from counterpoise.scenario import load_scenario
+
+    return run_story(load_scenario("valdai-2025"), tmp_path_factory.mktemp("valdai"))

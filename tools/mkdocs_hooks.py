@@ -31,9 +31,11 @@ COMMANDS = (
     "replicate",
     "data",
     "data list",
-    "data fetch",
+    "data card",
     "data build-world",
     "data verify",
+    "scenarios list",
+    "scenarios show",
     "schema",
     "doctor",
 )

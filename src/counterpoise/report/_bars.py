@@ -62,7 +62,9 @@ def interval(figure: Figure, width: int) -> Chart:
     bounds = _bounds(rows, (figure.y, figure.low, figure.high), 3 if narrow else 6)
     said = ["" if narrow else _range_words(figure, row) for row in rows]
     step = max(max(line_count(w) for w in words) * LINE + (18 if narrow else 12), 18 * len(groups) + 10)
-    right = max(text_width(w, _SMALL) for w in said) + 16
+    centred = [figure.number.text(number(row, figure.y)) for row in rows] if narrow else []
+    overhang = max(text_width(w) for w in (*centred, f"{figure.number.text(bounds[1])}")) / 2 + 6
+    right = max(overhang, *(text_width(w, _SMALL) + 16 for w in said))
     upright = [mark for mark in figure.marks if mark.axis == "y"]
     plot, height = _row_plot(figure, width, left, right, len(names) * step, bounds, upright)
     ranges: list[Json] = []

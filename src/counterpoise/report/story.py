@@ -21,7 +21,15 @@ from counterpoise.core.labels import index_of
 from counterpoise.data import load_table
 from counterpoise.data.concordance import goods_sectors
 from counterpoise.report.manifest import run_manifest, write_manifest
-from counterpoise.scenario import CompiledScenario, Scenario, compile_scenario, load_scenario, scenario_world
+from counterpoise.scenario import (
+    CompiledScenario,
+    Scenario,
+    compile_scenario,
+    load_scenario,
+    product_detail,
+    scenario_world,
+)
+from counterpoise.scenario.products import ProductDetail
 from counterpoise.scenario.schema import Embargo, Obstacle, Productivity, Purchase, Range, Tariff
 from counterpoise.solver import Batch, rebase, solve, solve_batch
 
@@ -124,6 +132,7 @@ class Story:
     reach: tuple[tuple[float, float, float, float], ...]
     alone: tuple[tuple[str, float, float, float], ...]
     seed: int
+    detail: ProductDetail
 
     @property
     def headline(self) -> Case:
@@ -207,11 +216,12 @@ def tell(scenario: Scenario, progress: Tell | None = None, *, seed: int = 0) -> 
         seller, buyer = buyer, seller
     elasticity = drawn_elasticities(world, DRAWS, seed)
     asked = _questions(scenario)
+    detail = product_detail(world)
     cases: dict[str, Case] = {}
     for done, (name, (title, variant, groups)) in enumerate(asked.items()):
         if progress is not None:
             progress(title, done, len(asked))
-        compiled = compile_scenario(variant, world, groups=groups)
+        compiled = compile_scenario(variant, world, products=detail, groups=groups)
         solution = solve(world, compiled.shock, closure=scenario.closure)
         draws = solve_batch(world, compiled.shock, trade_elasticity=elasticity, closure=scenario.closure, flows=True)
         cases[name] = Case(name, title, compiled, solution, draws)
@@ -229,9 +239,10 @@ def tell(scenario: Scenario, progress: Tell | None = None, *, seed: int = 0) -> 
         target=target,
         cases=cases,
         closures=closures,
-        reach=_reach(scenario, world, seller, buyer),
-        alone=_one_obstacle_at_a_time(scenario, world, seller, buyer),
+        reach=_reach(scenario, world, detail, seller, buyer),
+        alone=_one_obstacle_at_a_time(scenario, world, detail, seller, buyer),
         seed=seed,
+        detail=detail,
     )
 
 
@@ -318,7 +329,9 @@ def _world_for(world: World, closure: str) -> World:
     return rebase(world, "zero") if closure == "zero" else world
 
 
-def _reach(scenario: Scenario, world: World, seller: str, buyer: str) -> tuple[tuple[float, float, float, float], ...]:
+def _reach(
+    scenario: Scenario, world: World, detail: ProductDetail, seller: str, buyer: str
+) -> tuple[tuple[float, float, float, float], ...]:
     """Return (rate, share closed, share closed without obstacles, cost in USD) at each rate of the programme."""
     groups = {m.group_name for m in scenario.measure}
     if "order" not in groups:
@@ -327,8 +340,10 @@ def _reach(scenario: Scenario, world: World, seller: str, buyer: str) -> tuple[t
     both = ("order", "obstacles") if "obstacles" in groups else ("order",)
     shocks: list[Shock] = []
     for rate in SUBSIDY_RATES:
-        shocks.append(compile_scenario(with_subsidy_rate(scenario, rate), world, groups=("order",)).shock)
-        shocks.append(compile_scenario(with_subsidy_rate(free, rate), world, groups=both).shock)
+        shocks.append(
+            compile_scenario(with_subsidy_rate(scenario, rate), world, products=detail, groups=("order",)).shock
+        )
+        shocks.append(compile_scenario(with_subsidy_rate(free, rate), world, products=detail, groups=both).shock)
     batch = solve_batch(world, shocks, closure=scenario.closure)
     closed = 1.0 - batch.gap_cf_usd(seller, buyer) / world.gap_usd(seller, buyer)
     paid = batch.data["purchase_cost_cf"].sel(country=seller).to_numpy()
@@ -337,14 +352,15 @@ def _reach(scenario: Scenario, world: World, seller: str, buyer: str) -> tuple[t
 
 
 def _one_obstacle_at_a_time(
-    scenario: Scenario, world: World, seller: str, buyer: str
+    scenario: Scenario, world: World, detail: ProductDetail, seller: str, buyer: str
 ) -> tuple[tuple[str, float, float, float], ...]:
     """Return (title, mean ad valorem equivalent, share of gap closed, more exports in USD), each obstacle alone."""
     obstacles = [m for m in scenario.measure if isinstance(m, Obstacle)]
     if not obstacles:
         return ()
     compiled = [
-        compile_scenario(with_obstacles_removed(scenario, m.id), world, groups=(m.group_name,)) for m in obstacles
+        compile_scenario(with_obstacles_removed(scenario, m.id), world, products=detail, groups=(m.group_name,))
+        for m in obstacles
     ]
     batch = solve_batch(world, [c.shock for c in compiled], closure=scenario.closure)
     closed = 1.0 - batch.gap_cf_usd(seller, buyer) / world.gap_usd(seller, buyer)

@@ -88,7 +88,7 @@ def _schedule(story: Story) -> Figure:
     days = change_dates(story.scenario)
     steps = [
         (day, 100.0 * added_duty_rate(story.world, compiled.shock, target, third))
-        for day, compiled in timeline(story.scenario, story.world, days)
+        for day, compiled in timeline(story.scenario, story.world, days, products=story.detail)
     ]
     points: list[tuple[date, float]] = [(steps[0][0] - timedelta(days=30), 0.0)]
     for day, rate in steps:

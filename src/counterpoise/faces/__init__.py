@@ -1,0 +1,1 @@
+"""Faces: parse, call, render. No economics lives here."""

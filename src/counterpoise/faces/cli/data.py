@@ -1,0 +1,170 @@
+"""``counterpoise data``: what is shipped, whether it holds, and how to build it anew."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from counterpoise.faces.cli.options import AsJson, Output, SourcesFolder
+from counterpoise.faces.cli.show import bn, folder, number, print_json, print_table, progress, say
+
+__all__ = ["app", "verification"]
+
+app = typer.Typer(no_args_is_help=True, help="The embedded data, and the world made from public sources.")
+
+_RTOL = 1e-9
+
+
+@app.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    """List the shipped worlds and tables."""
+    from counterpoise.data.store import TABLES, WORLDS, embedded_path
+
+    rows = [
+        {"name": name, "what": what, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, what in ({name: "world" for name in WORLDS} | TABLES).items()
+        for content in [embedded_path(name).read_bytes()]
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        "Shipped data",
+        ["name", "what", "SHA-256", "kB"],
+        [[str(r["name"]), str(r["what"]), str(r["sha256"])[:12], number(int(r["bytes"]) / 1e3, 0)] for r in rows],
+        left=3,
+    )
+
+
+@app.command("verify")
+def verify(
+    world: Annotated[str, typer.Argument(help="Name of a shipped world, or path of a world file.")] = "embedded2024",
+    as_json: AsJson = False,
+) -> None:
+    """Check every accounting identity of a world, and show its main flows beside customs; exit 3 where one fails."""
+    from counterpoise.core.errors import UnbalancedError, raise_all
+
+    report = verification(world)
+    if as_json:
+        print_json(report)
+    else:
+        print_table(
+            f"{report['world']}: trade in the world and by customs, bn USD",
+            ["pair", "world", "customs", "difference"],
+            [
+                [
+                    f"{r['origin']} to {r['destination']}",
+                    bn(r["world_usd"]),
+                    bn(r["customs_usd"]),
+                    bn(r["world_usd"] - r["customs_usd"], sign=True),
+                ]
+                for r in report["flows"]
+            ],
+        )
+    raise_all(
+        UnbalancedError,
+        f"{report['world']} does not hold; rebuild it with 'counterpoise data build-world'",
+        report["violated"],
+    )
+    say(f"all identities of {report['world']} hold to {_RTOL:g}")
+
+
+def verification(name: str) -> dict[str, Any]:
+    """Return what is violated in a world, and its headline flows beside the customs tables."""
+    from counterpoise.data import load_table, load_world
+    from counterpoise.data.concordance import goods_sectors, regions
+
+    world = load_world(name)
+    flows: list[dict[str, Any]] = []
+    if world.countries == regions():
+        products = load_table("products")
+        goods = [s for s in world.sectors if s in goods_sectors()]
+        for origin, destination in (("RUS", "IND"), ("IND", "RUS"), ("IND", "USA"), ("CHN", "IND")):
+            mine = products[
+                (products["origin"] == origin) & (products["destination"] == destination) & (products["level"] == "hs4")
+            ]
+            modelled = world.flow.sel(origin=origin, destination=destination, sector=goods).sum()
+            flows.append(
+                {
+                    "origin": origin,
+                    "destination": destination,
+                    "world_usd": float(modelled),
+                    "customs_usd": float(mine["value_usd"].astype(float).sum()),
+                }
+            )
+    return {"world": world.meta.name, "violated": list(world.check(_RTOL)), "flows": flows}
+
+
+@app.command("build-world")
+def build(
+    output: Output = None,
+    sources: SourcesFolder = None,
+    tariffs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", help="origin, destination, sector, tariff_rate; replaces those cells of the baseline."
+        ),
+    ] = None,
+    elasticities: Annotated[str, typer.Option(help="fgo, cp2015 or gtap.")] = "fgo",
+    name: Annotated[str, typer.Option(help="Name of the world and of its file.")] = "embedded2024",
+    as_json: AsJson = False,
+) -> None:
+    """Build the world from the raw sources, and say whether it is the shipped one to the byte."""
+    from counterpoise.data import build_world
+
+    target = folder(output if output is not None else Path("counterpoise-out") / "world")
+    with progress("build-world") as tell:
+        result = build_world(sources, target, tariffs=tariffs, elasticities=elasticities, name=name, progress=tell)
+    rows: list[dict[str, Any]] = [
+        {
+            "path": str(path),
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "as_shipped": _as_shipped(path),
+        }
+        for path in result.written
+    ]
+    if as_json:
+        print_json({"world": result.world.meta.name, "files": rows, "sources": result.digests})
+        return
+    print_table(
+        f"Built {result.world.meta.name}",
+        ["file", "as shipped", "kB"],
+        [[str(r["path"]), _SHIPPED[r["as_shipped"]], number(r["bytes"] / 1e3, 0)] for r in rows],
+        left=2,
+    )
+
+
+_SHIPPED = {True: "yes", False: "no, it differs", None: "not shipped"}
+
+
+def _as_shipped(path: Path) -> bool | None:
+    """Say whether a built file equals the shipped one to the byte; None where none is shipped under its name."""
+    from counterpoise.data.store import embedded_path
+
+    shipped = embedded_path(path.stem).with_name(path.name)
+    return shipped.read_bytes() == path.read_bytes() if shipped.is_file() else None
+
+
+@app.command("card")
+def card(as_json: AsJson = False) -> None:
+    """Print where the embedded world comes from: sources, vintages, method, known gaps."""
+    from counterpoise.data import load_world
+    from counterpoise.data.store import embedded_path
+
+    shipped = embedded_path("embedded2024").with_name("data-card.md")
+    meta = load_world().meta
+    if as_json:
+        keys = ("name", "trade_year", "gdp_year", "sources", "notes", "country_names", "sector_names", "members")
+        print_json({key: getattr(meta, key) for key in keys})
+    elif shipped.is_file():
+        typer.echo(shipped.read_text(encoding="utf-8"), nl=False)
+    else:
+        lines = [f"# {meta.name}", "", f"Trade {meta.trade_year}, GDP {meta.gdp_year}.", "", "## Sources", ""]
+        lines += (
+            [f"- {source}" for source in meta.sources] + ["", "## Notes", ""] + [f"- {note}" for note in meta.notes]
+        )
+        typer.echo("\n".join(lines))

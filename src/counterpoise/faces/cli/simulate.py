@@ -1,0 +1,173 @@
+"""``counterpoise simulate SCENARIO``: one equilibrium."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from counterpoise.faces.cli.options import AsJson, AsOf, Closure, Offline, Output, Seed, Settings, overrides_of
+from counterpoise.faces.cli.show import bn, folder, number, print_json, print_table, say, write_table
+
+if TYPE_CHECKING:
+    from counterpoise.core import Solution
+    from counterpoise.scenario import CompiledScenario, Scenario
+
+__all__ = ["simulate", "simulation_json"]
+
+
+def simulate(
+    scenario: Annotated[str, typer.Argument(help="Name of a library scenario, or path of a TOML file.")],
+    settings: Settings = None,
+    closure: Closure = None,
+    as_of: AsOf = None,
+    group: Annotated[
+        list[str] | None, typer.Option("--group", metavar="NAME", help="Only the measures of this group; repeatable.")
+    ] = None,
+    solver: Annotated[str, typer.Option(help="anderson, or plain as an independent check.")] = "anderson",
+    rtol: Annotated[
+        float | None, typer.Option(help="Largest relative violation of any equilibrium condition; 1e-9 by default.")
+    ] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Sweeps after which the solver gives up.")] = None,
+    as_json: AsJson = False,
+    output: Output = None,
+    seed: Seed = 0,
+    offline: Offline = False,
+) -> None:
+    """Solve one equilibrium: who gains, who loses, what is traded; with -o, tables and a manifest in a folder."""
+    from counterpoise.faces.cli.runtime import prepare
+    from counterpoise.scenario import compile_scenario, load_scenario, scenario_world
+
+    target = None if output is None else folder(output)
+    overrides = overrides_of(settings, closure=closure, as_of=as_of)
+    chosen = load_scenario(scenario, overrides=overrides)
+    world = scenario_world(chosen)
+    compiled = compile_scenario(chosen, world, groups=group)
+    prepare()
+    from counterpoise.solver import SOLVERS, solve
+
+    known = solver in SOLVERS and max_steps is not None
+    chosen_solver = replace(SOLVERS[solver], max_steps=max_steps) if known else solver
+    solution = solve(world, compiled.shock, closure=chosen.closure, solver=chosen_solver, rtol=rtol)
+    document = simulation_json(chosen, compiled, solution)
+    if target is not None:
+        options = {
+            "scenario": scenario,
+            "set": overrides,
+            "groups": group,
+            "solver": solver,
+            "rtol": rtol,
+            "seed": seed,
+        }
+        _write(target, document, chosen, compiled, solution, options)
+        say(f"wrote {target}")
+    if as_json:
+        print_json(document)
+    else:
+        _show(chosen, compiled, solution)
+
+
+def simulation_json(scenario: Scenario, compiled: CompiledScenario, solution: Solution) -> dict[str, Any]:
+    """Return what ``simulate --json`` prints."""
+    facts = solution.facts()
+    return {
+        "scenario": scenario.name,
+        "as_of": None if compiled.report.as_of is None else compiled.report.as_of.isoformat(),
+        **{key: facts[key] for key in ("status", "closure", "max_residual", "iterations", "seconds")},
+        "countries": solution.countries_table().to_dict("records"),
+        "pairs": solution.pairs_table().to_dict("records"),
+        "measures": compiled.report.records(),
+    }
+
+
+def _write(
+    target: Path,
+    document: dict[str, Any],
+    scenario: Scenario,
+    compiled: CompiledScenario,
+    solution: Solution,
+    options: dict[str, Any],
+) -> None:
+    """Write the tables as Parquet and CSV, and last the manifest: a folder with a manifest is complete."""
+    import pandas as pd
+
+    from counterpoise.data.store import WORLDS, embedded_path
+    from counterpoise.report.manifest import run_manifest, write_manifest
+
+    tables = {
+        "countries": solution.countries_table(),
+        "pairs": solution.pairs_table(),
+        "flows": solution.flows_table(),
+        "measures": pd.DataFrame(document["measures"]).assign(notes=lambda m: [" ".join(n) for n in m["notes"]]),
+        "coverage": compiled.report.coverage_table(),
+    }
+    for name, table in tables.items():
+        write_table(target / f"{name}.parquet", table)
+        write_table(target / f"{name}.csv", table)
+    world = embedded_path(scenario.world) if scenario.world in WORLDS else Path(scenario.world)
+    text = scenario.model_dump_json(by_alias=True)
+    manifest = run_manifest(
+        inputs={"scenario": text.encode(), "world": world.read_bytes()},
+        options={**options, "as_of": document["as_of"], "world": scenario.world, "elasticities": scenario.elasticities},
+        results={
+            **solution.facts(),
+            "scenario": json.loads(text),
+            "files": sorted(f"{n}.{s}" for n in tables for s in ("csv", "parquet")),
+        },
+    )
+    write_manifest(manifest, target / "manifest.json")
+
+
+def _show(scenario: Scenario, compiled: CompiledScenario, solution: Solution) -> None:
+    report = compiled.report
+    day = "" if report.as_of is None else f", on {report.as_of}"
+    print_table(
+        f"{scenario.title or scenario.name}{day}",
+        ["measure", "group", "kind", "mean rate, %", "trade covered, bn USD", "cells"],
+        [
+            [m.title or m.id, m.group, m.kind, number(100 * m.mean_rate, 1), bn(m.trade_usd), str(m.cells)]
+            for m in report.active
+        ],
+        left=3,
+    )
+    rows = solution.countries_table().to_dict("records")
+    print_table(
+        f"What follows: {solution.status}, closure {solution.closure}",
+        [
+            "country",
+            "welfare, %",
+            "real wage, %",
+            "EV, bn USD",
+            "exports, bn USD",
+            "change",
+            "imports, bn USD",
+            "change",
+            "deficit, bn USD",
+            "change",
+        ],
+        [
+            [
+                str(r["country"]),
+                number(r["welfare_pct"], 3, sign=True),
+                number(r["real_wage_pct"], 3, sign=True),
+                bn(r["equivalent_variation_usd"], sign=True),
+                *(
+                    text
+                    for name in ("exports", "imports", "deficit")
+                    for text in (bn(r[f"{name}_usd"]), bn(r[f"{name}_cf_usd"] - r[f"{name}_usd"], sign=True))
+                ),
+            ]
+            for r in rows
+        ],
+    )
+    if scenario.pair is not None:
+        a, b = scenario.pair.origin, scenario.pair.destination
+        before, after = solution.world.gap_usd(a, b), solution.gap_cf_usd(a, b)
+        typer.echo(f"Gap {a} to {b}: {bn(before)} bn USD, then {bn(after)} ({bn(after - before, sign=True)}).")
+    for measure in report.active:
+        for note in measure.notes:
+            say(f"{measure.id}: {note}")
+    say(f"{solution.iterations} sweeps, {1000 * solution.seconds:.0f} ms, largest residual {solution.max_residual:.1e}")

@@ -1,0 +1,302 @@
+"""The scenario file as types: what may stand in it, what each key means, and its JSON Schema.
+
+Only structure lives here. What the types cannot say - unknown countries, dates in the wrong order, duplicate names - is
+checked in `counterpoise.scenario.problems`, together with these types, so that one message names every mistake.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+
+__all__ = [
+    "CLOSURES",
+    "HS_PATTERN",
+    "MAX_RATE",
+    "Embargo",
+    "ExemptionList",
+    "Measure",
+    "Obstacle",
+    "Pair",
+    "PartialExemption",
+    "Productivity",
+    "Purchase",
+    "Range",
+    "RateRow",
+    "Scenario",
+    "Target",
+    "Tariff",
+    "json_schema",
+]
+
+CLOSURES = ("fixed_world_share", "zero", "fixed_nominal")
+"""Names of the deficit closures a scenario may ask for."""
+
+MAX_RATE = 10.0
+"""Largest rate that is taken for a rate and not for a slip: 10 is 1000 %."""
+
+HS_PATTERN = r"^(all|\d{2}(-\d{2})?|\d{4}(-\d{4})?|\d{6}(-\d{6})?)$"
+"""An HS chapter, heading or subheading, or a range of one of them; or ``all`` goods."""
+
+SLUG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+"""Names of scenarios and measures: they become parts of file names and of dotted keys."""
+
+Case = Literal["low", "central", "high"]
+
+
+def _one_or_more(value: object) -> object:
+    """Let one name stand for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def _number_or_range(value: object) -> object:
+    """Let one number stand for a range without bounds."""
+    return {"central": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Name = Annotated[str, Field(strict=True, min_length=1)]
+Slug = Annotated[str, Field(strict=True, pattern=SLUG_PATTERN)]
+Code = Annotated[str, Field(strict=True, pattern=HS_PATTERN)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | tuple[Name, ...])]
+Codes = Annotated[tuple[Code, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | tuple[Code, ...])]
+Day = Annotated[date, Field(strict=True)]
+Rate = Annotated[float, Field(strict=True, gt=-1.0, le=MAX_RATE, allow_inf_nan=False)]
+Level = Annotated[float, Field(strict=True, ge=0.0, le=MAX_RATE, allow_inf_nan=False)]
+Portion = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Range(_Part):
+    """A number with its bounds; a bare number in the file is a central value whose bounds are the same."""
+
+    central: Level = Field(description="Best value; 0.045 is 4.5 %.")
+    low: Level | None = Field(default=None, description="Low value; the central one where it is left out.")
+    high: Level | None = Field(default=None, description="High value; the central one where it is left out.")
+
+    def at(self, case: Case) -> float:
+        """Return the value of a case; a bound that was left out is the central value."""
+        value = {"low": self.low, "central": self.central, "high": self.high}[case]
+        return self.central if value is None else value
+
+
+Bounded = Annotated[Range, BeforeValidator(_number_or_range, json_schema_input_type=float | Range)]
+
+
+class RateRow(_Part):
+    """One row of a duty schedule: a rate for an HS code, or for a whole sector."""
+
+    rate: Rate = Field(description="Ad valorem rate; 0.5 is 50 %.")
+    hs: Code | None = Field(
+        default=None, description="HS code or range, as a string.", examples=["61", "0306", "72-76"]
+    )
+    sector: Name | None = Field(default=None, description="Sector of the world, instead of an HS code.")
+
+
+class PartialExemption(_Part):
+    """A code of which the measure reaches only a part, because the legal list is finer than six digits."""
+
+    hs: Code = Field(description="HS code or range, as a string.")
+    reached_share: Portion = Field(description="Share of the trade under the code that the measure reaches, 0 to 1.")
+
+
+class ExemptionList(_Part):
+    """A list of products that measures refer to by name with ``exempt``."""
+
+    title: str = Field(default="", description="What the list is.")
+    source: str = Field(default="", description="Where the list comes from.")
+    hs: Codes = Field(default=(), description="Codes that are exempt altogether.")
+    partial: tuple[PartialExemption, ...] = Field(default=(), description="Codes that are exempt in part.")
+    valid_from: Day | None = Field(default=None, description="First day of the exemption (included).")
+    valid_until: Day | None = Field(default=None, description="First day without it (excluded).")
+
+
+class _MeasureBase(_Part):
+    id: Slug = Field(
+        description="Name within the scenario; `--set measure.<id>.<key>=value` and `extends` refer to it."
+    )
+    title: str = Field(default="", description="One line for people.")
+    source: str = Field(default="", description="Where the numbers come from; 'own assumption' is an answer.")
+    confidence: Literal["high", "medium", "low", "assumption"] = Field(
+        default="medium", description="How far to trust it."
+    )
+    group: str | None = Field(
+        default=None, description="Measures that are solved together or apart; the kind by default."
+    )
+    note: str = Field(default="", description="What a reader must know beside the numbers.")
+    enabled: StrictBool = Field(default=True, description="False leaves the measure out.")
+    valid_from: Day | None = Field(default=None, description="First day in force (included); none: always was.")
+    valid_until: Day | None = Field(
+        default=None, description="First day no longer in force (excluded); none: for good."
+    )
+
+    @property
+    def group_name(self) -> str:
+        """Group of the measure: what it says, else its kind."""
+        kind: str = getattr(self, "kind", "")
+        return self.group or kind
+
+    def in_force(self, on: date) -> bool:
+        """Say whether the measure is in force on a day: ``valid_from`` is included, ``valid_until`` is not."""
+        after = self.valid_from is None or on >= self.valid_from
+        return self.enabled and after and (self.valid_until is None or on < self.valid_until)
+
+
+class _Selecting(_MeasureBase):
+    products: Codes | None = Field(
+        default=None,
+        description="HS codes as strings of 2, 4 or 6 digits, ranges of them, or 'all' goods.",
+        examples=[["30", "0306", "72-76"], "all"],
+    )
+    sectors: Names | None = Field(default=None, description="Sectors of the world, or 'all'; instead of products.")
+    except_: Codes = Field(default=(), alias="except", description="HS codes that are left out.")
+    exempt: Names = Field(default=(), description="Names of exemption lists of this scenario that are left out, too.")
+
+
+class Tariff(_Selecting):
+    """A duty that the destinations put on goods from the origins."""
+
+    kind: Literal["tariff"]
+    origins: Names = Field(description="Countries whose goods pay, or 'all'.", examples=["IND", ["IND", "BRA"]])
+    destinations: Names = Field(description="Countries that levy it, or 'all'.", examples=["USA"])
+    rate: Rate | None = Field(default=None, description="Ad valorem rate for the whole selection; 0.5 is 50 %.")
+    rates: tuple[RateRow, ...] = Field(default=(), description="Rates by HS code or sector; the longest prefix wins.")
+    mode: Literal["add", "set", "replace_added"] = Field(
+        default="add",
+        description="add: on top of the duty as it stands; set: the whole duty; replace_added: instead of what earlier "
+        "measures added on the same goods (duties that do not stack).",
+    )
+
+
+class Obstacle(_Selecting):
+    """A friction of trade as an ad valorem equivalent (an iceberg cost, paid to nobody)."""
+
+    kind: Literal["obstacle"]
+    origins: Names = Field(description="Countries whose goods meet it, or 'all'.")
+    destinations: Names = Field(description="Countries where they go, or 'all'.")
+    ave: Bounded = Field(description="Ad valorem equivalent, as a number or {low, central, high}; 0.045 is 4.5 %.")
+    removed: StrictBool = Field(default=False, description="True takes an obstacle of the baseline away.")
+    removal_share: Portion = Field(default=1.0, description="How much of it is taken away, 0 to 1.")
+    added: StrictBool = Field(default=False, description="True puts a new obstacle in the way.")
+
+
+class Purchase(_Selecting):
+    """A purchase programme: the buyer's budget pays a share of the duty-paid price."""
+
+    kind: Literal["purchase"]
+    buyer: Name = Field(description="Country whose budget pays.", examples=["RUS"])
+    seller: Name = Field(description="Country whose goods are bought.", examples=["IND"])
+    subsidy_rate: Bounded = Field(
+        description="Share of the duty-paid price, below 1, as a number or {low, central, high}."
+    )
+
+
+class Embargo(_Selecting):
+    """Trade that stops altogether: the flow becomes exactly zero. It must cover whole sectors."""
+
+    kind: Literal["embargo"]
+    origins: Names = Field(description="Countries whose goods no longer go, or 'all'.")
+    destinations: Names = Field(description="Countries that no longer take them, or 'all'.")
+
+
+class Productivity(_MeasureBase):
+    """A change of productivity."""
+
+    kind: Literal["productivity"]
+    countries: Names = Field(description="Countries, or 'all'.")
+    sectors: Names = Field(description="Sectors, or 'all'.")
+    factor: Annotated[float, Field(strict=True, gt=0.0, le=10.0, allow_inf_nan=False)] = Field(
+        description="Counterfactual over baseline productivity; 1.02 is 2 % more."
+    )
+
+
+Measure = Annotated[Tariff | Obstacle | Purchase | Embargo | Productivity, Field(discriminator="kind")]
+
+
+class Pair(_Part):
+    """The two countries whose gap is the subject: what origin sells to destination minus what it buys from it."""
+
+    origin: Name
+    destination: Name
+
+
+class Target(_Part):
+    """A published aim, as data beside the scenario."""
+
+    turnover_usd: Annotated[float, Field(strict=True, gt=0.0, allow_inf_nan=False)] = Field(
+        description="Trade of the pair in both directions, USD a year."
+    )
+    by: Day = Field(description="Day by which it is to be reached.")
+    source: str = Field(default="", description="Who set it, when.")
+    note: str = Field(default="", description="What it takes.")
+
+
+class Scenario(_Part):
+    """A validated scenario: dated measures, the day on which they are looked at, and how to close the world."""
+
+    format: Literal[1] = Field(alias="schema", description="Version of this file format.")
+    name: Slug = Field(description="Short name without spaces.", examples=["valdai-2025"])
+    title: str = Field(default="", description="One line for people.")
+    description: str = Field(default="", description="What the scenario asks, and what it leaves out.")
+    extends: Name | None = Field(
+        default=None, description="Scenario this one starts from: a library name, or a path ending in .toml."
+    )
+    as_of: Day | None = Field(
+        default=None, description="Day whose measures are in force; today's date is never assumed."
+    )
+    world: Name = Field(
+        default="embedded2024", description="Name of a shipped world, or the path of a world file (Parquet)."
+    )
+    closure: Literal["fixed_world_share", "zero", "fixed_nominal"] = Field(
+        default="fixed_world_share", description="What happens to aggregate deficits."
+    )
+    elasticities: Literal["fgo", "cp2015", "gtap"] = Field(
+        default="fgo",
+        description="Set of trade elasticities of the embedded world; a world of your own keeps its own by default.",
+    )
+    trade_elasticity: dict[str, Annotated[float, Field(strict=True, gt=0.0, le=100.0, allow_inf_nan=False)]] = Field(
+        default_factory=dict,
+        description="Trade elasticities by sector that replace those of the set.",
+        examples=[{"crude_oil_gas": 10.0}],
+    )
+    case: Case = Field(default="central", description="Which of low, central, high is used where a number has bounds.")
+    pair: Pair | None = Field(default=None, description="The two countries whose gap is the subject.")
+    target: Target | None = Field(default=None, description="A published aim that the results are held against.")
+    exemptions: dict[str, ExemptionList] = Field(default_factory=dict, description="Named lists of exempt products.")
+    measure: tuple[Measure, ...] = Field(default=(), description="What changes, each with its dates and source.")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Groups of the measures in the order of the file."""
+        return tuple(dict.fromkeys(m.group_name for m in self.measure))
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a scenario file, for editors and for checks outside this package.
+
+    A file that ``extends`` another may hold entries under ``measure`` that only name an ``id`` and what differs.
+    """
+    schema = Scenario.model_json_schema(by_alias=True)
+    items = schema["properties"]["measure"]["items"]
+    change: dict[str, Any] = {
+        "type": "object",
+        "title": "Change of an inherited measure",
+        "description": "Names a measure of the scenario that this one extends, and what differs.",
+        "required": ["id"],
+        "not": {"required": ["kind"]},
+    }
+    schema["properties"]["measure"]["items"] = {"anyOf": [items, change]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Counterpoise scenario"}
+
+
+def hs_codes(entry: str) -> tuple[str, str] | None:
+    """Return first and last code of an entry such as ``"30"`` or ``"72-76"``; None where it is no HS code."""
+    if not re.fullmatch(HS_PATTERN, entry) or entry == "all":
+        return None
+    first, _, last = entry.partition("-")
+    return first, last or first
