@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -78,7 +78,7 @@ def friction_overrides(settings: dict[str, str]) -> dict[str, Any]:
     Parameters
     ----------
     settings
-        Dotted key to value; a value is read as TOML, so three numbers are ``[8, 12, 20]``, and as text where it is none.
+        Dotted key to value. A value is read as TOML, so three numbers are ``[8, 12, 20]``; what is no TOML is text.
 
     Raises
     ------
@@ -95,13 +95,13 @@ def friction_overrides(settings: dict[str, str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             value = text
         *path, last = key.split(".")
-        table: dict[str, Any] = out
+        table = out
         for part in path:
-            inner = table.setdefault(part, {})
+            inner: object = table.setdefault(part, {})
             if not isinstance(inner, dict):
                 problems.append(f"{key}: '{part}' is set to {inner!r} already; expected a table")
                 break
-            table = inner
+            table = cast("dict[str, Any]", inner)
         else:
             table[last] = value
     raise_all(InputError, "--set cannot be used", problems)
@@ -220,6 +220,20 @@ def _show(report: FrictionReport) -> None:
             for r in report.payments.to_dict("records")
         ],
     )
+    print_table(
+        "Limits, which no price moves",
+        ["limit", "for", "unit", "central", "low", "high"],
+        [
+            [
+                str(r["limit"]).replace("_", " "),
+                str(r["applies_to"]),
+                str(r["unit"]),
+                *(number(float(r[c]), 1) for c in ("central", "low", "high")),
+            ]
+            for r in report.limits.to_dict("records")
+        ],
+        left=3,
+    )
     words = {str(r["obstacle"]): str(r["words"]).lower() for r in table.to_dict("records")}
     rates = {str(r["obstacle"]): r for r in table.to_dict("records")}
     dearest, best = report.costliest, report.costliest_removable
@@ -228,9 +242,6 @@ def _show(report: FrictionReport) -> None:
     typer.echo(
         f"Most to be gained: {words[best]}, {_percent(rates[best][f'removable_{report.case}'])} % could be removed."
     )
-    for r in report.limits.to_dict("records"):
-        text = f"{number(float(r['central']), 1)} {r['unit']}"
-        say(f"limit, no price: {str(r['limit']).replace('_', ' ')} ({r['applies_to']}): {text} [{r['source']}]")
     for note in report.notes:
         say(note)
 
