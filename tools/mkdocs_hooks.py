@@ -29,6 +29,7 @@ COMMANDS = (
     "gap",
     "simulate",
     "replicate",
+    "bench",
     "data",
     "data list",
     "data card",

@@ -30,7 +30,7 @@ from counterpoise.solver import linearised_welfare, midpoint_welfare, rebase, so
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CASES", "canada_japan", "conditional_prices", "replicate"]
+__all__ = ["CASES", "canada_japan", "conditional_prices", "liberation_day_world", "replicate"]
 
 Numbers = NDArray[np.float64]
 Cells = dict[tuple[str, str, str], float]
@@ -139,7 +139,7 @@ def _caliendo_parro(sources: Path | str | None) -> Cells:
 def _liberation_day(sources: Path | str | None) -> Cells:
     """Announced tariffs in one sector with elastic labour, where revenue relieves the tax on labour income."""
     data = load_liberation_day(sources)
-    world = _liberation_day_world(data)
+    world = liberation_day_world(data)
     usa, china = (data.countries.index(c) for c in ("USA", "CHN"))
     rate = np.zeros((len(data.countries), len(data.countries), 1))
     rate[:, usa, 0] = data.us_tariff_rate
@@ -173,7 +173,7 @@ def _liberation_day(sources: Path | str | None) -> Cells:
     return cells
 
 
-def _liberation_day_world(data: LiberationDay) -> World:
+def liberation_day_world(data: LiberationDay) -> World:
     """Return the one-sector world of the Eaton-Kortum variant.
 
     It keeps the domestic sales of the paper's main case, where a margin of ``local`` on every purchase stays in the

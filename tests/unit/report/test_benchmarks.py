@@ -1,0 +1,35 @@
+"""Benchmarks: answers are checked before time, the opponent is independent, and unknown names are met with known ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from counterpoise.core import Shock
+from counterpoise.core.errors import InputError
+from counterpoise.report.benchmarks import BENCHMARKS, measure, nested_loops
+from counterpoise.solver import solve
+from tests.unit.core.test_world import small_world
+
+
+def test_the_textbook_loops_and_the_engine_agree() -> None:
+    world = small_world()
+    shock = Shock.none(world).with_tariff(0.5, origin="AAA", destination="BBB").with_iceberg_cost(1.1, origin="CCC")
+    expected = nested_loops(world, shock)
+    np.testing.assert_allclose(solve(world, shock, closure="fixed_nominal").welfare_hat, expected, rtol=1e-8)
+
+
+def test_the_embedded_world_is_measured_against_its_opponent() -> None:
+    row = measure(["embedded"], repeats=1).iloc[0]
+    assert row["opponent"] == "nested loops, NumPy"
+    assert row["ratio"] > 1
+    assert row["sweeps"] > 5
+
+
+def test_an_unknown_case_is_met_with_the_known_ones() -> None:
+    with pytest.raises(InputError, match="did you mean 'embedded'"):
+        measure(["embeded"])
+
+
+def test_every_case_says_what_it_is() -> None:
+    assert all(what and aim != 0 for _, what, aim in BENCHMARKS.values())
