@@ -23,6 +23,7 @@ __all__ = [
     "load_caliendo_parro",
     "load_gravity_sample",
     "load_liberation_day",
+    "load_ossa",
 ]
 
 Numbers = NDArray[np.float64]
@@ -154,6 +155,48 @@ def load_liberation_day(sources: Path | str | None = None) -> LiberationDay:
     rate = np.maximum(0.10, listed["us_tariff_april_2025"].to_numpy(dtype=np.float64))
     rate[countries.index("USA")] = 0.0
     return LiberationDay(countries, flow, listed["gdp_usd"].to_numpy(dtype=np.float64), rate)
+
+
+def load_ossa(sources: Path | str | None = None) -> World:
+    """Read the 7 regions and 33 sectors of Ossa (2014) for 2007.
+
+    The trade elasticity is the substitution elasticity minus one. There are no intermediate inputs: all of gross output
+    is wages and profits. Trade is not balanced; the paper removes the imbalances first.
+
+    Parameters
+    ----------
+    sources
+        Folder that holds ``data/``; by default the environment or the folder beside the repository.
+
+    Raises
+    ------
+    SourceMissingError
+        If a table is not there.
+    DataError
+        If a table lacks a cell or holds one twice.
+
+    References
+    ----------
+    Ossa (2014), American Economic Review 104(12).
+    """
+    path = _files(sources, "ossa2014", ["trade.parquet", "sigma.csv"])
+    trade, sigma = pd.read_parquet(path / "trade.parquet"), pd.read_csv(path / "sigma.csv")
+    countries = tuple(str(v) for v in trade["origin"].unique())
+    sectors = tuple(str(v) for v in sigma["sector"])
+    lines = {"origin": countries, "destination": countries, "sector": sectors}
+    return World.from_arrays(
+        countries=countries,
+        sectors=sectors,
+        flow=1e6 * _cube(trade, "flow_usd_mn", lines),
+        tariff_rate=_cube(trade, "tariff_rate", lines),
+        trade_elasticity=_cube(sigma, "substitution_elasticity", {"sector": sectors}) - 1.0,
+        meta=WorldMeta(
+            name="Ossa 2007",
+            trade_year=2007,
+            gdp_year=2007,
+            sources=("Ossa (2014), American Economic Review 104(12)", "GTAP 8"),
+        ),
+    )
 
 
 def load_gravity_sample(sources: Path | str | None = None) -> GravitySample:
