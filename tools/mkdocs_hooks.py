@@ -30,6 +30,7 @@ COMMANDS = (
     "simulate",
     "replicate",
     "bench",
+    "frictions",
     "data",
     "data list",
     "data card",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
-from counterpoise.faces.cli.options import AsJson, AsOf, Offline, Output, Seed, Settings, overrides_of
+from counterpoise.faces.cli.options import AsJson, AsOf, Offline, Output, Seed, overrides_of
 from counterpoise.faces.cli.show import bn, number, print_json, print_table, progress, say, write_table
 
 if TYPE_CHECKING:
@@ -28,7 +28,15 @@ def frictions(
     ] = None,
     case: Annotated[str, typer.Option(help="low, central or high: by which obstacles are ranked.")] = "central",
     as_of: AsOf = None,
-    settings: Settings = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Replace a parameter, as insurance.rise=0, payment_shares.direct=1 or close=suez; three numbers in "
+            "brackets are low, central, high. Repeatable.",
+        ),
+    ] = None,
     attribute: Annotated[
         bool, typer.Option("--attribute", help="Solve what taking each obstacle away does to trade and gap.")
     ] = False,
