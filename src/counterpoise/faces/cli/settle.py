@@ -1,0 +1,257 @@
+"""``counterpoise settle``: how a balance in local currency piles up and drains, or what netting saves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from counterpoise.core.errors import InputError, raise_all
+from counterpoise.faces.cli.options import AsJson, Offline, Output, Seed
+from counterpoise.faces.cli.show import number, print_json, print_table, say, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from counterpoise.settle import NettingStudy, SettlementStudy
+
+__all__ = ["settle"]
+
+_SPAN = re.compile(r"(\d{4}-\d{2})(?::|\.\.)(\d{4}-\d{2})")
+_TICKS = 12
+
+
+def settle(
+    a: Annotated[str | None, typer.Argument(metavar="[A", help="Country (ISO3) or region; IND by default.")] = None,
+    b: Annotated[str | None, typer.Argument(metavar="B]", help="The other one; RUS by default.")] = None,
+    months: Annotated[int, typer.Option(help="Months to run.")] = 61,
+    as_of: Annotated[
+        str, typer.Option("--as-of", metavar="MONTH", help="Month at whose end the questions are asked.")
+    ] = "2025-09",
+    limit: Annotated[float | None, typer.Option(metavar="BN", help="Cap on the account, USD bn.")] = None,
+    freeze: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIRST:LAST", help="Freeze the account, as 2026-01:2026-06; repeatable."),
+    ] = None,
+    freeze_all: Annotated[bool, typer.Option("--freeze-all", help="A freeze stops what comes in as well.")] = False,
+    refusal_rate: Annotated[
+        float, typer.Option(metavar="P", help="Probability that a payment is refused in a month.")
+    ] = 0.0,
+    extra_imports: Annotated[
+        float | None, typer.Option(metavar="BN", help="Extra purchases of the holder a year, USD bn.")
+    ] = None,
+    extra_from: Annotated[
+        str | None, typer.Option(metavar="MONTH", help="Their first month; by default the one after --as-of.")
+    ] = None,
+    drain_by: Annotated[
+        str | None, typer.Option(metavar="MONTH", help="Find the extra purchases that reach --target by then.")
+    ] = None,
+    target: Annotated[float, typer.Option(metavar="BN", help="What shall be left by --drain-by, USD bn.")] = 0.0,
+    crowding_out: Annotated[
+        bool,
+        typer.Option(
+            "--crowding-out", help="Extra purchases make other uses shrink; else these stay as they would be."
+        ),
+    ] = False,
+    currency: Annotated[str | None, typer.Option(metavar="CODE", help="Currency of the account.")] = None,
+    rate: Annotated[
+        list[str] | None, typer.Option(metavar="CODE=UNITS", help="Exchange rate in units per USD; repeatable.")
+    ] = None,
+    growth: Annotated[float, typer.Option(metavar="RATE", help="Yearly growth of trade after the data.")] = 0.0,
+    trade: Annotated[
+        str | None,
+        typer.Option(metavar="BN:BN", help="What A sells to B and B to A, USD bn a year, instead of the tables."),
+    ] = None,
+    draws: Annotated[int, typer.Option(help="Draws of the uncertain numbers.")] = 1000,
+    netting: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Net the obligations of a CSV file (debtor, creditor, amount) instead."),
+    ] = None,
+    seed: Seed = 20251003,
+    as_json: AsJson = False,
+    output: Output = None,
+    offline: Offline = False,
+) -> None:
+    """Show how a balance in local currency piles up and drains; or, with --netting, what netting saves."""
+    if netting is not None:
+        if a is not None or b is not None:
+            raise InputError("--netting takes no countries; leave A and B out")
+        _netting(netting, as_json=as_json, output=output)
+        return
+    if (a is None) != (b is None):
+        raise InputError(f"only '{a or b}' is given; expected two countries, or none for IND and RUS")
+    from counterpoise.settle import pair_case, study, study_problems
+
+    problems: list[str] = []
+    spans, rates, sold = _spans(freeze, problems), _rates(rate, problems), _trade(trade, problems)
+    problems += study_problems(
+        as_of=as_of,
+        draws=draws,
+        cap_usd_bn=limit,
+        freezes=spans,
+        refusal_rate=refusal_rate,
+        extra_imports_usd_bn=extra_imports,
+        extra_from=extra_from,
+        drain_by=drain_by,
+        target_usd_bn=target,
+    )
+    try:
+        case = pair_case(
+            a or "IND",
+            b or "RUS",
+            months=months,
+            currency=currency,
+            rates=rates,
+            growth_rate=growth,
+            trade_usd=sold,
+        )
+    except InputError as error:
+        problems += error.problems
+        case = None
+    raise_all(InputError, "nothing can be settled", problems)
+    result = study(
+        case=case,
+        as_of=as_of,
+        draws=draws,
+        cap_usd_bn=limit,
+        freezes=spans,
+        freeze_all=freeze_all,
+        refusal_rate=refusal_rate,
+        extra_imports_usd_bn=extra_imports,
+        extra_from=extra_from,
+        drain_by=drain_by,
+        target_usd_bn=target,
+        other_uses="in_proportion" if crowding_out else "unchanged",
+        seed=seed,
+    )
+    if output is not None:
+        write_table(output, result.baseline.band(result.case.label), document=result.to_json())
+        say(f"wrote {output}")
+    if as_json:
+        print_json(result.to_json())
+    elif output is None:
+        _show(result)
+
+
+def _spans(given: Sequence[str] | None, problems: list[str]) -> list[tuple[str, str]]:
+    found = [(text, _SPAN.fullmatch(text)) for text in given or ()]
+    problems += [
+        f"--freeze '{text}' is no span of months; expected FIRST:LAST, as 2026-01:2026-06"
+        for text, match in found
+        if not match
+    ]
+    return [(match[1], match[2]) for _, match in found if match]
+
+
+def _rates(given: Sequence[str] | None, problems: list[str]) -> dict[str, float]:
+    rates: dict[str, float] = {}
+    for text in given or ():
+        code, _, value = text.partition("=")
+        try:
+            rates[code.strip().upper()] = float(value)
+        except ValueError:
+            problems.append(f"--rate '{text}' is no rate; expected CODE=UNITS_PER_USD, as KZT=480")
+    return rates
+
+
+def _trade(text: str | None, problems: list[str]) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        there, back = (float(part) * 1e9 for part in text.split(":"))
+    except ValueError:
+        problems.append(f"--trade '{text}' is no trade; expected what A sells and what B sells in USD bn, as 0.4:0.1")
+        return None
+    return there, back
+
+
+def _show(result: SettlementStudy) -> None:
+    case = result.case
+    band = result.baseline.band(case.label)
+    columns = ["month", "low", "median", "high"]
+    frames = [band]
+    if result.stressed is not None:
+        columns += ["low, changed", "median, changed", "high, changed"]
+        frames.append(result.stressed.band(case.label))
+    rows = [
+        [str(band["month"].iloc[at]), *(number(value) for frame in frames for value in _bounds(frame, at))]
+        for at in _ticks(len(band))
+    ]
+    print_table(
+        f"What {case.seller} holds in {case.currency}, USD bn (5, 50 and 95 % of {len(result.parameters):,} draws)",
+        columns,
+        rows,
+    )
+    table = result.answers.table
+    lines = [
+        [str(r["question"]), str(r["unit"]), *(number(float(r[k])) for k in ("low", "median", "high"))]
+        for r in table.to_dict("records")
+    ]
+    print_table(f"From the end of {result.answers.since}", ["question", "unit", "low", "median", "high"], lines, left=2)
+    if result.fit is not None:
+        lines = [
+            [
+                str(r["date"]),
+                str(r["kind"]),
+                str(r["fitted"]),
+                *(_bound(float(r[k])) for k in ("reported_low", "reported_high")),
+                *(number(float(r[k])) for k in ("low", "median", "high")),
+            ]
+            for r in result.fit.predicted().to_dict("records")
+        ]
+        heads = ["report", "kind", "fitted", "from", "to", "low", "median", "high"]
+        print_table("Reported, and what the draws say, USD bn", heads, lines, left=3)
+    if result.rules:
+        print_table("Dated rules", ["day", "rule"], [[str(r.date), r.what] for r in result.rules], left=2)
+    for words in (*result.words, *case.notes, f"Trade: {case.source}"):
+        say(words)
+
+
+def _bounds(frame: pd.DataFrame, at: int) -> list[float]:
+    return [float(frame[name].iloc[at]) for name in ("low", "median", "high")]
+
+
+def _bound(value: float) -> str:
+    return "open" if value in (float("inf"), float("-inf")) else number(value)
+
+
+def _ticks(count: int) -> list[int]:
+    """Pick about a dozen rows, the last among them."""
+    step = max(1, -(-count // _TICKS))
+    return sorted({*range(0, count, step), count - 1})
+
+
+def _netting(path: Path, *, as_json: bool, output: Path | None) -> None:
+    from counterpoise.settle import compare_netting, read_obligations
+
+    result = compare_netting(read_obligations(path))
+    if output is not None:
+        write_table(output, result.table(), document=result.to_json())
+        say(f"wrote {output}")
+    if as_json:
+        print_json(result.to_json())
+    elif output is None:
+        _show_netting(result, path)
+
+
+def _show_netting(result: NettingStudy, path: Path) -> None:
+    rows = [
+        [
+            str(r["method"]),
+            number(float(r["settled_minor"]) / 100),
+            number(100 * float(r["efficiency"]), 1),
+            number(float(r["obligations"]), 0),
+        ]
+        for r in result.table().to_dict("records")
+    ]
+    parties = len(result.obligations.parties)
+    print_table(
+        f"{path.name}: {parties:,} parties", ["method", "still to be paid", "saved, %", "obligations left"], rows
+    )
+    say(
+        "Nobody's net position moves. Cycle clearing keeps every obligation with its debtor and creditor; "
+        "novation puts a clearing house between them."
+    )

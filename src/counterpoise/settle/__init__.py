@@ -1,0 +1,126 @@
+"""Settlement: how balances in local currencies pile up and drain, and what netting saves.
+
+`study` takes two countries to a fitted account with its stress and its answers; `compare_netting` takes obligations to
+what each way of netting leaves. The parts stand on their own: accounts and ledger, calibration, closed-form outlook,
+netting, cycle clearing, clearing unions, liquidity-saving queue.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from counterpoise.settle.accounts import Account, Arrangement, Freeze, Use, rate_path
+    from counterpoise.settle.calibration import Fit, Observation, Prior, calibrate, draw_priors, observations, priors
+    from counterpoise.settle.case import PairCase, Programme, pair_case, trade_obligation_rows
+    from counterpoise.settle.clearing import ClearingResult, Cycle, clear_cycles, cycles_of
+    from counterpoise.settle.flows import TradeStream, month_range, monthly_from_annual
+    from counterpoise.settle.ledger import Ledger, simulate
+    from counterpoise.settle.liquidity import LiquidityGame, Payment, QueueResult, liquidity_game, run_queue
+    from counterpoise.settle.money import write_up_rate
+    from counterpoise.settle.netting import NettingResult, Obligations, net_bilaterally, novate, read_obligations
+    from counterpoise.settle.outlook import Answers, SteadyAccount, answers, steady_account
+    from counterpoise.settle.overview import NettingStudy, SettlementStudy, compare_netting, study, study_problems
+    from counterpoise.settle.tables import DatedRule, PermittedUse, dated_rules, permitted_uses
+    from counterpoise.settle.unions import (
+        BimonthlyResult,
+        Tranche,
+        TrancheResult,
+        Transaction,
+        clear_bimonthly,
+        settle_in_tranches,
+        union_tranches,
+    )
+
+_MODULES = {
+    "accounts": ("Account", "Arrangement", "Freeze", "Use", "rate_path"),
+    "calibration": ("Fit", "Observation", "Prior", "calibrate", "draw_priors", "observations", "priors"),
+    "case": ("PairCase", "Programme", "pair_case", "trade_obligation_rows"),
+    "clearing": ("ClearingResult", "Cycle", "clear_cycles", "cycles_of"),
+    "flows": ("TradeStream", "month_range", "monthly_from_annual"),
+    "ledger": ("Ledger", "simulate"),
+    "liquidity": ("LiquidityGame", "Payment", "QueueResult", "liquidity_game", "run_queue"),
+    "money": ("write_up_rate",),
+    "netting": ("NettingResult", "Obligations", "net_bilaterally", "novate", "read_obligations"),
+    "outlook": ("Answers", "SteadyAccount", "answers", "steady_account"),
+    "overview": ("NettingStudy", "SettlementStudy", "compare_netting", "study", "study_problems"),
+    "tables": ("DatedRule", "PermittedUse", "dated_rules", "permitted_uses"),
+    "unions": (
+        "BimonthlyResult",
+        "Tranche",
+        "TrancheResult",
+        "Transaction",
+        "clear_bimonthly",
+        "settle_in_tranches",
+        "union_tranches",
+    ),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "Account",
+    "Answers",
+    "Arrangement",
+    "BimonthlyResult",
+    "ClearingResult",
+    "Cycle",
+    "DatedRule",
+    "Fit",
+    "Freeze",
+    "Ledger",
+    "LiquidityGame",
+    "NettingResult",
+    "NettingStudy",
+    "Obligations",
+    "Observation",
+    "PairCase",
+    "Payment",
+    "PermittedUse",
+    "Prior",
+    "Programme",
+    "QueueResult",
+    "SettlementStudy",
+    "SteadyAccount",
+    "TradeStream",
+    "Tranche",
+    "TrancheResult",
+    "Transaction",
+    "Use",
+    "answers",
+    "calibrate",
+    "clear_bimonthly",
+    "clear_cycles",
+    "compare_netting",
+    "cycles_of",
+    "dated_rules",
+    "draw_priors",
+    "liquidity_game",
+    "month_range",
+    "monthly_from_annual",
+    "net_bilaterally",
+    "novate",
+    "observations",
+    "pair_case",
+    "permitted_uses",
+    "priors",
+    "rate_path",
+    "read_obligations",
+    "run_queue",
+    "settle_in_tranches",
+    "simulate",
+    "steady_account",
+    "study",
+    "study_problems",
+    "trade_obligation_rows",
+    "union_tranches",
+    "write_up_rate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,82 @@
+"""``counterpoise settle``: what it prints, what scripts may rely on, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from counterpoise.core.errors import InputError
+from counterpoise.faces.cli.settle import settle
+
+
+def invoke(*arguments: str) -> Result:
+    app = typer.Typer()
+    app.command("settle")(settle)
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_the_default_pair_is_fitted_and_its_json_is_complete() -> None:
+    result = invoke("--draws", "60", "--json", "--limit", "4", "--freeze", "2026-01:2026-06", "--drain-by", "2027-12")
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["account"] == "RUS:INR"
+    assert document["fitted"] is True
+    assert document["money_conserved"] is True
+    assert [set(row) for row in document["months"]] == [{"month", "low", "median", "high"}] * 61
+    assert {row["unit"] for row in document["answers"]} == {"USD bn", "months", "USD bn a year"}
+    assert document["stress"]["freezes"][0]["first"] == "2026-01"
+    assert document["rules"][0]["date"] == "2022-07-11"
+
+
+def test_tables_go_to_standard_output_and_words_to_standard_error() -> None:
+    result = invoke("CHN", "IND", "--draws", "40", "--months", "24", "--extra-imports", "2", "--extra-from", "2024-06")
+    assert result.exit_code == 0, result.stderr
+    assert "What CHN holds in INR" in result.stdout
+    assert "median, changed" in result.stdout
+    assert "Nothing is reported" in result.stderr
+
+
+def test_netting_a_file_prints_the_hand_example(tmp_path: Path) -> None:
+    path = tmp_path / "owed.csv"
+    path.write_text("debtor,creditor,amount\nA,B,100\nB,C,80\nC,A,60\n", encoding="utf-8")
+    document = json.loads(invoke("--netting", str(path), "--json").stdout)
+    saved = {row["method"]: row["efficiency"] for row in document["methods"]}
+    assert saved["cycle clearing"] == 0.75
+    assert saved["multilateral novation"] == pytest.approx(5 / 6)
+    assert document["net_positions_minor"] == {"A": -4000, "B": 2000, "C": 2000}
+    assert document["net_positions_unchanged"] is True
+    assert "83.3" in invoke("--netting", str(path)).stdout
+
+
+def test_everything_wrong_with_the_options_is_said_at_once() -> None:
+    result = invoke(
+        "INX", "RUS", "--freeze", "2026-01", "--freeze", "2026-05:2026-02", "--rate", "x", "--refusal-rate", "1.5",
+        "--months", "-3", "--limit", "-1", "--drain-by", "soon", "--trade", "3",
+    )  # fmt: skip
+    assert isinstance(result.exception, InputError)
+    assert result.exception.problems == (
+        "--freeze '2026-01' is no span of months; expected FIRST:LAST, as 2026-01:2026-06",
+        "--rate 'x' is no rate; expected CODE=UNITS_PER_USD, as KZT=480",
+        "--trade '3' is no trade; expected what A sells and what B sells in USD bn, as 0.4:0.1",
+        "cap_usd_bn is -1; expected zero or more USD bn",
+        "refusal_rate is 1.5; expected a probability from 0 to below 1 (0.3 is 30 %)",
+        "drain_by is 'soon'; expected a month, as 2026-01",
+        "freeze 2026-05 to 2026-02 ends before it begins; swap the months",
+        "months is -3; expected at least 1",
+        "unknown country 'INX'; did you mean 'IRN'? expected an ISO3 code or a region of the world",
+    )
+
+
+def test_one_country_alone_and_countries_beside_a_file_are_refused(tmp_path: Path) -> None:
+    assert "expected two countries" in str(invoke("IND").exception)
+    assert "takes no countries" in str(invoke("IND", "RUS", "--netting", str(tmp_path)).exception)
+
+
+def test_the_band_is_written_as_its_suffix_says(tmp_path: Path) -> None:
+    path = tmp_path / "account.csv"
+    assert invoke("--draws", "40", "-o", str(path)).exit_code == 0
+    assert path.read_text(encoding="utf-8").splitlines()[0] == "month,low,median,high"
