@@ -1,0 +1,1 @@
+"""Policy: the inverse problem. What to do, at what price, and what is possible at all."""

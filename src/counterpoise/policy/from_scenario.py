@@ -1,0 +1,254 @@
+"""Levers of a scenario: its purchase programmes and obstacles, and the duties of the pair, each with bounds and a cost.
+
+What the scenario does not hold comes from assumptions of ours, stated here and carried in every lever's ``source``.
+Goods on a list of exemptions of the scenario's purchases or obstacles stay outside every lever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from counterpoise.core import Shock, World
+from counterpoise.core.errors import InputError
+from counterpoise.data.concordance import goods_sectors
+from counterpoise.policy.costs import CostCurve
+from counterpoise.policy.levers import Lever, ObstacleRemoval, OilRestraint, PurchaseProgramme, Reach, TariffCut
+from counterpoise.scenario import Scenario, compile_scenario
+from counterpoise.scenario.schema import Obstacle, Purchase, Tariff
+
+__all__ = ["background_of", "levers_from_scenario", "pair_of"]
+
+PROGRAMME_BOUND = 0.4
+"""Largest share of the price that a programme pays where the scenario names no bound: own assumption."""
+
+REMOVAL_PART = 0.5
+"""Cost a year of taking an obstacle away, over what it costs traders a year today: own assumption, 0.25 to 1.
+
+The curve is quadratic: the first part is nearly free, and the last costs what it saves on today's trade.
+"""
+
+RESTRAINT_BOUND = 0.5
+"""Largest ad valorem equivalent of restraint in buying oil: own assumption."""
+
+OIL = "crude_oil_gas"
+
+
+def pair_of(scenario: Scenario, world: World) -> tuple[str, str]:
+    """Return the pair of a scenario, the one that sells more first.
+
+    Raises
+    ------
+    InputError
+        If the scenario names no pair.
+    """
+    if scenario.pair is None:
+        raise InputError(
+            f'the scenario \'{scenario.name}\' names no pair; add pair = {{ origin = "RUS", destination = "IND" }}, the '
+            "two countries whose gap is to be closed"
+        )
+    a, b = scenario.pair.origin, scenario.pair.destination
+    return (a, b) if world.gap_usd(a, b) >= 0 else (b, a)
+
+
+def background_of(scenario: Scenario, world: World, *, as_of: date | None = None) -> Shock:
+    """Return what holds whatever the levers do: the scenario without the measures that become levers."""
+    levers = _lever_measures(scenario, world)
+    kept = tuple(m for m in scenario.measure if m.id not in levers)
+    return compile_scenario(scenario.model_copy(update={"measure": kept}), world, as_of=as_of).shock
+
+
+def levers_from_scenario(
+    scenario: Scenario,
+    world: World,
+    *,
+    only_scenario: bool = False,
+    restraint: bool = False,
+    programme_bound: float = PROGRAMME_BOUND,
+    removal_part: float = REMOVAL_PART,
+) -> tuple[Lever, ...]:
+    """Return the levers of the country that sells more: what it can buy from the other, and on what terms.
+
+    Parameters
+    ----------
+    scenario, world
+        The scenario must name a pair, and its labels be the world's.
+    only_scenario
+        Leave out what the scenario does not name: programmes for other goods, and the duties of the pair.
+    restraint
+        Add restraint of the other side in buying oil, to compare.
+    programme_bound
+        Largest share of the price where the scenario names no bound.
+    removal_part
+        Cost a year of taking an obstacle away, over what it costs traders a year today.
+
+    Returns
+    -------
+    Purchase programmes (from 0 to the scenario's high rate), obstacles (share taken away, up to what can go), a duty cut
+    for every sector with a duty, and a programme for every other goods sector.
+
+    Raises
+    ------
+    InputError
+        If the scenario names no pair, or no lever is left.
+    """
+    seller, buyer = pair_of(scenario, world)
+    found: list[Lever] = []
+    covered: set[str] = set()
+    for measure in scenario.measure:
+        if isinstance(measure, Purchase) and measure.buyer == seller and measure.seller == buyer and measure.enabled:
+            found.append(_programme(scenario, world, measure))
+            covered |= set(found[-1].touched)
+    for measure in scenario.measure:
+        if isinstance(measure, Obstacle) and _is_lever(measure, seller, buyer):
+            found.append(_removal(scenario, world, measure, seller, buyer, removal_part))
+    if not only_scenario:
+        found += _duty_cuts(world, seller, buyer)
+        found += _other_programmes(scenario, world, seller, buyer, covered, programme_bound)
+    if restraint:
+        found += _restraint(world, seller, buyer)
+    kept = tuple(lever for lever in found if lever.touched)
+    if not kept:
+        raise InputError(
+            f"the scenario '{scenario.name}' leaves nothing that {seller} could do about the gap with {buyer}; add "
+            "measures of kind purchase or obstacle, or allow levers it does not name"
+        )
+    return kept
+
+
+def _lever_measures(scenario: Scenario, world: World) -> set[str]:
+    """Return the ids of measures that become levers, and so leave the background."""
+    seller, buyer = pair_of(scenario, world)
+    return {
+        m.id
+        for m in scenario.measure
+        if (isinstance(m, Purchase) and m.buyer == seller and m.seller == buyer)
+        or (isinstance(m, Obstacle) and _is_lever(m, seller, buyer))
+    }
+
+
+def _is_lever(measure: Obstacle, seller: str, buyer: str) -> bool:
+    """Say whether an obstacle stands between the two, on the way that narrows the gap, and in the baseline."""
+    return measure.enabled and not measure.added and measure.origins == (buyer,) and measure.destinations == (seller,)
+
+
+def _reach(scenario: Scenario, world: World, measure: Purchase | Obstacle | Tariff) -> Reach:
+    """Return the sectors a measure reaches, with the share of trade that it covers, as the compiler lays it."""
+    alone = scenario.model_copy(
+        update={"measure": (measure.model_copy(update={"valid_from": None, "valid_until": None}),)}
+    )
+    report = compile_scenario(alone, world).report.measures[0]
+    return tuple((c.sector, c.covered_share) for c in report.coverage if c.covered_share > 0 and c.trade_usd > 0)
+
+
+def _programme(scenario: Scenario, world: World, measure: Purchase) -> PurchaseProgramme:
+    upper = measure.subsidy_rate.at("high")
+    return PurchaseProgramme(
+        id=measure.id,
+        title=measure.title or measure.id,
+        payer=measure.buyer,
+        origin=measure.seller,
+        destination=measure.buyer,
+        reach=_reach(scenario, world, measure),
+        upper=upper,
+        source=measure.source,
+    )
+
+
+def _removal(
+    scenario: Scenario, world: World, measure: Obstacle, seller: str, buyer: str, part: float
+) -> ObstacleRemoval:
+    ave = measure.ave.at(scenario.case)
+    reach = _reach(scenario, world, measure.model_copy(update={"removed": True}))
+    flow = world.flow.sel(origin=buyer, destination=seller)
+    trade = float(sum(share * float(flow.sel(sector=name)) for name, share in reach))
+    burden = ave * trade
+    return ObstacleRemoval(
+        id=measure.id,
+        title=measure.title or measure.id,
+        payer=seller,
+        origin=buyer,
+        destination=seller,
+        reach=reach,
+        upper=measure.removal_share,
+        ave=ave,
+        curve=CostCurve(
+            quadratic_usd=2.0 * part * burden,
+            source=f"own assumption: taking all of it away costs {part:g} of the {burden / 1e6:.0f} mn USD it costs traders",
+            low_factor=0.5,
+            high_factor=2.0,
+        ),
+        source=measure.source,
+    )
+
+
+def _duty_cuts(world: World, seller: str, buyer: str) -> list[Lever]:
+    """Return a cut for every goods sector in which the seller levies a duty on trade that exists."""
+    pick = {"origin": buyer, "destination": seller}
+    flow, rate = world.flow.sel(pick), world.tariff_rate.sel(pick)
+    return [
+        TariffCut(
+            id=f"duty_{name}",
+            title=f"Duty on {_words(world, name)}",
+            payer=seller,
+            origin=buyer,
+            destination=seller,
+            reach=((name, 1.0),),
+            upper=1.0,
+            source="the duty of the base year can be taken away whole, for this partner alone",
+        )
+        for name in _goods(world)
+        if float(flow.sel(sector=name)) > 0 and float(rate.sel(sector=name)) > 0
+    ]
+
+
+def _other_programmes(
+    scenario: Scenario, world: World, seller: str, buyer: str, covered: set[str], bound: float
+) -> list[Lever]:
+    """Return a programme for every goods sector that none of the scenario's reaches, its exemptions kept."""
+    exempt = tuple(sorted({n for m in scenario.measure if isinstance(m, Purchase | Obstacle) for n in m.exempt}))
+    flow = world.flow.sel(origin=buyer, destination=seller)
+    out: list[Lever] = []
+    for name in _goods(world):
+        if name in covered or not float(flow.sel(sector=name)) > 0:
+            continue
+        measure = Purchase.model_validate(
+            {
+                "id": f"programme_{name}",
+                "kind": "purchase",
+                "buyer": seller,
+                "seller": buyer,
+                "sectors": [name],
+                "exempt": list(exempt),
+                "subsidy_rate": bound,
+                "title": f"Programme for {_words(world, name)}",
+                "source": "own assumption: not part of the scenario",
+            }
+        )
+        out.append(_programme(scenario, world, measure))
+    return out
+
+
+def _restraint(world: World, seller: str, buyer: str) -> list[Lever]:
+    if OIL not in world.sectors:
+        return []
+    return [
+        OilRestraint(
+            id="oil_restraint",
+            title=f"{buyer} buys less oil from {seller}",
+            payer=buyer,
+            origin=seller,
+            destination=buyer,
+            reach=((OIL, 1.0),),
+            upper=RESTRAINT_BOUND,
+        )
+    ]
+
+
+def _goods(world: World) -> Sequence[str]:
+    """Return the sectors that hold goods; all in a world with other sectors."""
+    return [s for s in world.sectors if s in goods_sectors()] or list(world.sectors)
+
+
+def _words(world: World, sector: str) -> str:
+    return world.meta.sector_names.get(sector, sector.replace("_", " ")).lower()
