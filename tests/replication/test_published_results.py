@@ -27,6 +27,7 @@ REGRESSORS = ["lndist", "contiguity", "common_language", "pta", "international"]
 COLUMNS = ["case", "table", "row", "column", "published", "computed", "difference", "tolerance", "ok", "note"]
 CELLS = {"caliendo-parro-2015": 26, "liberation-day-2025-ek": 9, "gegravity-2006": 17}
 
+
 @pytest.mark.parametrize("case", list(CASES))
 def test_every_cell_is_met(case: str, sources: Path) -> None:
     if case == "gegravity-2006":

@@ -109,9 +109,10 @@ class ProductDetail:
         rows = self._pairs.get((origin, destination))
         if rows is None:
             return [], []
-        mine = self.products.iloc[rows]
+        hs: list[str] = self.products["hs"].to_numpy()[rows].tolist()
+        usds: list[float] = self.products["value_usd"].to_numpy(dtype=np.float64)[rows].tolist()
         value: dict[str, float] = {}
-        for code, usd in zip(mine["hs"].astype(str), mine["value_usd"].astype(float), strict=True):
+        for code, usd in zip(hs, usds, strict=True):
             if code[:2] in _chapters():
                 value[code] = value.get(code, 0.0) + usd
         headings = {code: usd for code, usd in value.items() if len(code) == 4}

@@ -1,4 +1,4 @@
-"""Benchmarks: answers are checked before time, the opponent is independent, and unknown names are met with known ones."""
+"""Benchmarks: answers are checked before time, the opponent is independent, unknown names meet the known ones."""
 
 from __future__ import annotations
 
