@@ -3,6 +3,7 @@
 from counterpoise.model.equilibrium import (
     Baseline,
     Outcome,
+    Quotas,
     State,
     Terms,
     Trade,
@@ -20,13 +21,24 @@ from counterpoise.model.parts import (
     FixedNominal,
     FixedWorldShare,
     Labour,
+    SectorLabour,
     ZeroDeficit,
     closure_named,
 )
-from counterpoise.model.prepare import baseline_of, terms_along, terms_of, unsupplied
+from counterpoise.model.prepare import (
+    OPTIONAL_PARTS,
+    baseline_of,
+    closed_lines,
+    parts_of,
+    quota_cells,
+    terms_along,
+    terms_of,
+    unsupplied,
+)
 
 __all__ = [
     "CLOSURES",
+    "OPTIONAL_PARTS",
     "Baseline",
     "Closure",
     "ElasticLabour",
@@ -35,14 +47,19 @@ __all__ = [
     "FixedWorldShare",
     "Labour",
     "Outcome",
+    "Quotas",
+    "SectorLabour",
     "State",
     "Terms",
     "Trade",
     "ZeroDeficit",
     "baseline_of",
+    "closed_lines",
     "closure_named",
     "initial_state",
     "outcome",
+    "parts_of",
+    "quota_cells",
     "residuals",
     "sweep",
     "terms_along",
