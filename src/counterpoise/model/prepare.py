@@ -17,6 +17,7 @@ __all__ = [
     "OPTIONAL_PARTS",
     "baseline_of",
     "closed_lines",
+    "latent_share",
     "parts_of",
     "quota_cells",
     "terms_along",
@@ -90,7 +91,7 @@ def terms_along(world: World, shock: Shock, fraction: float, parts: Collection[s
     subsidy, closed = shock.purchase_subsidy_rate.to_numpy(), closed_lines(shock).astype(np.float64)
     full = fraction == 1.0
     used = {*(parts_of([shock]) if parts is None else parts), *parts_of([shock])}
-    latent = _latent_share(world, shock) * fraction if "potential_flow" in used else None
+    latent = latent_share(world, shock) * fraction if "potential_flow" in used else None
     return Terms(
         tariff_rate=_by_sector((after if full else before * (after / before) ** fraction) - 1.0),
         purchase_subsidy_rate=_by_sector(subsidy if full else 1.0 - (1.0 - subsidy) ** fraction),
@@ -143,11 +144,12 @@ def _quotas(world: World, shock: Shock, fraction: float) -> Quotas | None:
     )
 
 
-def _latent_share(world: World, shock: Shock) -> Numbers:
-    """Return potentials over spending, both including duties, (N, N, S)."""
+def latent_share(world: World, shock: Shock) -> Numbers:
+    """Return potentials over spending, both including base-year duties, (N, N, S); 0 where the line is shut."""
     factor = 1.0 + world.tariff_rate.to_numpy()
     spent = (world.flow.to_numpy() * factor).sum(axis=0)
-    return shock.potential_flow.to_numpy() * factor / np.where(spent > 0, spent, 1.0)
+    potential = np.where(closed_lines(shock), 0.0, shock.potential_flow.to_numpy())
+    return potential * factor / np.where(spent > 0, spent, 1.0)
 
 
 def unsupplied(world: World, shock: Shock) -> list[tuple[str, str]]:
