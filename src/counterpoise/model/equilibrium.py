@@ -461,7 +461,7 @@ def sweep(state: State, base: Baseline, trade: Trade, closure: Closure, labour: 
 
     Returns
     -------
-    The next state, and the largest relative violation of any condition at the state given; at least 1 where a country's
+    The next state, and the largest relative violation of any condition at the state given; 1 more where a country's
     income is not positive, which no equilibrium has.
     """
     markets = _markets(state, base, trade, closure, labour)
@@ -488,7 +488,7 @@ def sweep(state: State, base: Baseline, trade: Trade, closure: Closure, labour: 
         scarcity=scarcity,
     )
     worst = jnp.max(jnp.stack([jnp.max(jnp.abs(gap)) for gap in gaps if gap is not None]))
-    return following, jnp.where(jnp.all(markets.income > 0), worst, jnp.maximum(worst, 1.0))
+    return following, jnp.where(jnp.all(markets.income > 0), worst, 1.0 + worst)
 
 
 def residuals(state: State, base: Baseline, trade: Trade, closure: Closure, labour: Labour) -> dict[str, Array]:

@@ -178,6 +178,9 @@ def approach(
                 names = f"{options.name} and {fallback.name}" if helped and fallback is not None else options.name
                 return Reached(found, steps, f"{names}, {attempts} steps of continuation", 1.0)
             continue
+        if _ruined(found):
+            last = solve_kernel(base, terms, found.state, closure=closure, labour=labour, options=fallback or options)
+            return Reached(last if _ruined(last) else answer, steps + int(last.steps), options.name, position)
         length = 0.5 * (goal - position)
         if length < _SHORTEST_STEP:
             break
@@ -187,6 +190,11 @@ def approach(
 def _largest_gap(answer: Answer) -> float:
     """Return the largest violation of the conditions alone, so that a root with an income below zero is seen as one."""
     return max(float(np.nan_to_num(np.max(np.abs(np.asarray(gap))), nan=np.inf)) for gap in answer.residuals.values())
+
+
+def _ruined(answer: Answer) -> bool:
+    """Say whether an answer solves the equations with an income that is not positive; more of the shock is no help."""
+    return _largest_gap(answer) <= 1e-6 and float(np.min(np.asarray(answer.outcome.income_cf))) <= 0.0
 
 
 def _close(answer: Answer) -> bool:

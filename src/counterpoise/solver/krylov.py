@@ -164,7 +164,7 @@ def newton_krylov(evaluate: Callable[[Array], tuple[Array, Array]], start: Array
         first = _Trial(at.x, at.x, at.violation, jnp.asarray(2.0, start.dtype), jnp.asarray(jnp.inf, start.dtype), none)
         trial = lax.while_loop(poor, halve, first)
         x, image, violation = trial.x, trial.image, trial.violation
-        newer = jnp.isfinite(violation) & (violation < at.best_violation)
+        newer = jnp.isfinite(violation) & (violation <= at.best_violation)
         ratio = trial.norm / jnp.maximum(size, float(jnp.finfo(start.dtype).tiny))
         return _Loop(
             x=x,
