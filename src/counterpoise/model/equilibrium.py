@@ -53,6 +53,9 @@ __all__ = [
     "trade_maps",
 ]
 
+_SLACK = 1.0
+"""How far below zero the scarcity of a limit that does not bind is followed; the wedge is 1 there all the same."""
+
 _FLOOR = 1e-30
 """Output of a line that lost every buyer, over its baseline: stands for zero where a logarithm is needed."""
 
@@ -412,6 +415,11 @@ def _markets(state: State, base: Baseline, trade: Trade, closure: Closure, labou
     )
 
 
+def _excess(volume: Array, quotas: _QuotaCells) -> Array:
+    """Return the log of volume over limit (K,); a line that is shut sells too little to count."""
+    return jnp.log(jnp.maximum(volume, float(jnp.finfo(volume.dtype).tiny))) - jnp.log(quotas.limit)
+
+
 def _log_output(markets: _Markets, base: Baseline, trade: Trade) -> Array:
     """Return the log of output hats; 0 where nothing was produced, a floor where every buyer is lost."""
     ratio = markets.output / jnp.where(trade.sells, base.gross_output, 1.0)
@@ -439,7 +447,7 @@ def _gaps(state: State, markets: _Markets, base: Baseline, trade: Trade) -> _Gap
     if state.export_revenue is not None and markets.export_revenue is not None:
         export_revenue = (markets.export_revenue - state.export_revenue * base.value_added) / markets.income
     if state.scarcity is not None and trade.quotas is not None and markets.volume is not None:
-        excess = jnp.log(markets.volume) - jnp.log(trade.quotas.limit)
+        excess = _excess(markets.volume, trade.quotas)
         quota = jnp.where(state.scarcity > 0, excess, jnp.maximum(excess, 0.0))
     return _Gaps(
         jnp.where(trade.buys, markets.log_price - state.price, 0.0),
@@ -477,8 +485,9 @@ def sweep(state: State, base: Baseline, trade: Trade, closure: Closure, labour: 
     if markets.export_revenue is not None:
         export_revenue = markets.export_revenue / base.value_added * jnp.exp(scale)
     if state.scarcity is not None and trade.quotas is not None and markets.volume is not None:
-        excess = jnp.log(markets.volume) - jnp.log(trade.quotas.limit)
-        scarcity = jnp.maximum(state.scarcity, 0.0) + markets.quota_step * excess
+        excess = _excess(markets.volume, trade.quotas)
+        moved = jnp.maximum(state.scarcity, 0.0) + markets.quota_step * excess
+        scarcity = jnp.maximum(moved, -_SLACK)
     following = State(
         wage=wage + scale,
         price=jnp.where(trade.buys, state.price + gaps.price_index + scale, 0.0),

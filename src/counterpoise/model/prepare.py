@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,12 +20,14 @@ __all__ = [
     "latent_share",
     "parts_of",
     "quota_cells",
+    "terms_alike",
     "terms_along",
     "terms_of",
     "unsupplied",
 ]
 
 Numbers = NDArray[np.float64]
+Cells = NDArray[np.intp]
 
 
 def baseline_of(world: World) -> Baseline:
@@ -56,9 +58,17 @@ def baseline_of(world: World) -> Baseline:
     )
 
 
-def terms_of(world: World, shock: Shock, parts: Collection[str] | None = None) -> Terms:
-    """Return the numbers of a shock; ``parts`` as in `terms_along`."""
-    return terms_along(world, shock, 1.0, parts)
+def terms_of(world: World, shock: Shock, parts: Collection[str] | None = None, lines: Cells | None = None) -> Terms:
+    """Return the numbers of a shock; ``parts`` and ``lines`` as in `terms_along`."""
+    return terms_along(world, shock, 1.0, parts, lines)
+
+
+def terms_alike(world: World, shocks: Sequence[Shock]) -> Callable[[Shock], Terms]:
+    """Return what makes the terms of each of several shocks, all with the same parts and shapes."""
+    parts = parts_of(shocks)
+    found = [quota_cells(world, shock) for shock in shocks]
+    lines = np.unique(np.concatenate(found), axis=0) if found else None
+    return lambda shock: terms_along(world, shock, 1.0, parts, lines)
 
 
 def parts_of(shocks: Iterable[Shock]) -> frozenset[str]:
@@ -70,7 +80,9 @@ OPTIONAL_PARTS = ("non_tariff_cost_hat", "export_tax_rate", "potential_flow", "l
 """Terms of a Shock that the equations leave out where nothing sets them; quotas go by the lines that have one."""
 
 
-def terms_along(world: World, shock: Shock, fraction: float, parts: Collection[str] | None = None) -> Terms:
+def terms_along(
+    world: World, shock: Shock, fraction: float, parts: Collection[str] | None = None, lines: Cells | None = None
+) -> Terms:
     """Return the shock a fraction of the way from the baseline (0) to its full size (1).
 
     Logs of price factors, trade costs, productivity, labour supply and weights of demand move linearly; an embargo closes
@@ -86,6 +98,8 @@ def terms_along(world: World, shock: Shock, fraction: float, parts: Collection[s
     parts
         Names of `OPTIONAL_PARTS` to include although they change nothing, as for their derivative; by default those
         that the shock sets.
+    lines
+        Lines (K, 3) that get a quota, without limit where the shock has none; by default `quota_cells` of the shock.
     """
     before, after = 1.0 + world.tariff_rate.to_numpy(), 1.0 + shock.tariff_rate_cf.to_numpy()
     subsidy, closed = shock.purchase_subsidy_rate.to_numpy(), closed_lines(shock).astype(np.float64)
@@ -109,7 +123,7 @@ def terms_along(world: World, shock: Shock, fraction: float, parts: Collection[s
         if "labour_supply_hat" in used
         else None,
         demand_hat=_device(shock.demand_hat.to_numpy() ** fraction) if "demand_hat" in used else None,
-        quotas=_quotas(world, shock, fraction),
+        quotas=_quotas(world, shock, fraction, lines),
     )
 
 
@@ -118,7 +132,7 @@ def closed_lines(shock: Shock) -> NDArray[np.bool_]:
     return shock.embargo.to_numpy() | (shock.quota_limit.to_numpy() == 0)
 
 
-def quota_cells(world: World, shock: Shock) -> NDArray[np.intp]:
+def quota_cells(world: World, shock: Shock) -> Cells:
     """Return the lines under a quota that could bind, (K, 3) positions of origin, destination and sector.
 
     A line that is shut, or that neither trades nor is opened, needs no quota.
@@ -129,13 +143,13 @@ def quota_cells(world: World, shock: Shock) -> NDArray[np.intp]:
     return np.argwhere(np.isfinite(shock.quota_limit.to_numpy()) & trades & ~closed_lines(shock))
 
 
-def _quotas(world: World, shock: Shock, fraction: float) -> Quotas | None:
+def _quotas(world: World, shock: Shock, fraction: float, lines: Cells | None) -> Quotas | None:
     """Return the quotas of a shock, None where there are none."""
-    cells = quota_cells(world, shock)
+    cells = quota_cells(world, shock) if lines is None else lines
     if not len(cells):
         return None
     at = tuple(cells.T)
-    limit, flow = shock.quota_limit.to_numpy()[at], world.flow.to_numpy()[at]
+    limit, flow = np.clip(shock.quota_limit.to_numpy()[at], 1e-300, 1e300), world.flow.to_numpy()[at]
     falling = (flow > limit) & (fraction != 1.0)
     return Quotas(
         cell=_device(cells[:, [2, 0, 1]].astype(np.float64)),
