@@ -175,8 +175,8 @@ class Equilibria:
             if trade_elasticity is not None:
                 base = base._replace(trade_elasticity=jnp.asarray(trade_elasticity))
             self._base = base
-            self._open_share = terms_of(world, shock).open_share
-            self._initial, _ = ravel_pytree(initial_state(n, len(world.sectors)))
+            self._background = terms_of(world, shock)
+            self._initial, _ = ravel_pytree(initial_state(n, len(world.sectors), self._background))
             self._aim = _Aim(
                 jnp.asarray(i),
                 jnp.asarray(j),
@@ -283,11 +283,10 @@ class Equilibria:
             self._last_adjoint[key] = np.asarray(answer.adjoint)[k]
 
     def _model_terms(self, terms: TermArrays) -> Terms:
-        return Terms(
+        return self._background._replace(
             tariff_rate=jnp.asarray(terms.tariff_rate),
             purchase_subsidy_rate=jnp.asarray(terms.purchase_subsidy_rate),
             iceberg_cost_hat=jnp.asarray(terms.iceberg_cost_hat),
-            open_share=self._open_share,
             productivity_hat=jnp.asarray(terms.productivity_hat),
         )
 
@@ -317,7 +316,7 @@ def _equilibrium(
     """Solve from a start and return the outcomes, compiled."""
     trade = trade_maps(base, terms)
     countries, sectors = base.gross_output.shape
-    _, state_of = ravel_pytree(initial_state(countries, sectors))
+    _, state_of = ravel_pytree(initial_state(countries, sectors, terms))
 
     def evaluate(x: Array) -> tuple[Array, Array]:
         following, violation = sweep(state_of(x), base, trade, closure, labour)
@@ -349,7 +348,7 @@ def _adjoint(
 ) -> _Slopes:
     """Differentiate weighted outcomes, one row of ``weights`` (m, outcomes) each, to the terms; compiled."""
     countries, sectors = base.gross_output.shape
-    _, state_of = ravel_pytree(initial_state(countries, sectors))
+    _, state_of = ravel_pytree(initial_state(countries, sectors, terms))
     trade = trade_maps(base, terms)
 
     def rows_at(y: Array, given: Terms) -> Array:

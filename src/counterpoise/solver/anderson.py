@@ -127,7 +127,7 @@ def accelerate(evaluate: Callable[[Array], tuple[Array, Array]], start: Array, o
         sound = jnp.isfinite(violation) & jnp.all(jnp.isfinite(image))
         accepted = sound & (violation <= options.tolerated_growth * at.best_violation)
         slot = jnp.mod(at.steps - 1, memory)
-        newer = sound & (violation < at.best_violation)
+        newer = sound & (violation <= at.best_violation)
         kept = jnp.minimum(at.kept + 1, options.memory)
         return _Loop(
             x=jnp.where(accepted, x, at.best_x),

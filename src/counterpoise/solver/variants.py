@@ -289,7 +289,7 @@ def solve_variant(
             economy.base, jnp.asarray(factor), found.x, variant=variant
         )
         result, gaps = cast("tuple[Outcome, dict[str, Array]]", jax.device_get(raw))
-    values = {name: np.asarray(value) for name, value in result._asdict().items() if name != "transfer_cf"}
+    values = {name: np.asarray(value) for name, value in result._asdict().items() if name != "transfer_cf" and value is not None}
     converged = found.violation <= variant.solver.rtol
     labour = economy.labour
     parts = [variant.name] + ([f"elastic labour ({labour.rebate})"] if labour.elasticity > 0 else [])
@@ -310,9 +310,7 @@ def solve_variant(
 
 def _require_tariffs_alone(shock: Shock) -> None:
     """Refuse shocks that the variants do not hold."""
-    still = {"purchase_subsidy_rate": 0.0, "iceberg_cost_hat": 1.0, "productivity_hat": 1.0, "embargo": False}
-    moved = [name for name, value in still.items() if bool((getattr(shock, name) != value).any())]
-    problems = [f"{name} changes; use counterpoise.solver.solve for it" for name in moved]
+    problems = [f"{name} changes; use counterpoise.solver.solve for it" for name in shock.moved]
     raise_all(InputError, "this model variant takes tariffs alone", problems)
 
 
