@@ -31,6 +31,8 @@ COMMANDS = (
     "replicate",
     "bench",
     "frictions",
+    "settle",
+    "fund",
     "data",
     "data list",
     "data card",
