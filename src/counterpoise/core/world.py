@@ -51,7 +51,7 @@ class WorldMeta:
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, repr=False, eq=False)
 class World:
     """A balanced base year. Build it with `World.from_arrays`, `World.load` or `counterpoise.load_world`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from weakref import WeakKeyDictionary
 
 import jax.numpy as jnp
 import numpy as np
@@ -30,8 +31,36 @@ Numbers = NDArray[np.float64]
 Cells = NDArray[np.intp]
 
 
+_ARRAYS = (
+    "flow",
+    "tariff_rate",
+    "value_added_share",
+    "io_coefficient",
+    "consumption_share",
+    "trade_elasticity",
+    "scale_elasticity",
+)
+"""What a baseline is made of."""
+
+_MADE: WeakKeyDictionary[World, tuple[tuple[Numbers, ...], Baseline]] = WeakKeyDictionary()
+"""Baselines by world, as long as the world lives, with the very arrays they were made of."""
+
+
 def baseline_of(world: World) -> Baseline:
-    """Return the base-year arrays of a world, trade arrays as (sector, origin, destination)."""
+    """Return the base-year arrays of a world, trade arrays as (sector, origin, destination).
+
+    A world that was asked for before gives the same baseline again, as long as its arrays are the same read-only ones.
+    """
+    arrays: tuple[Numbers, ...] = tuple(getattr(world, name).to_numpy() for name in _ARRAYS)
+    known = _MADE.get(world)
+    if known is not None and all(a is b and not a.flags.writeable for a, b in zip(arrays, known[0], strict=True)):
+        return known[1]
+    made = _baseline(world)
+    _MADE[world] = (arrays, made)
+    return made
+
+
+def _baseline(world: World) -> Baseline:
     flow, rate = world.flow.to_numpy(), world.tariff_rate.to_numpy()
     gamma, theta = world.value_added_share.to_numpy(), world.trade_elasticity.to_numpy()
     paid = flow * (1.0 + rate)
@@ -189,10 +218,15 @@ def _by_sector(array: Numbers) -> Array:
 
 
 def _wage_step(flow: Numbers, share: Numbers, output: Numbers, value_added: Numbers, theta: Numbers) -> Numbers:
-    """Return the share of log excess labour demand by which a wage moves, (N,): one over one plus the slope of demand.
+    """Return the share of log excess labour demand by which a wage moves, (N,): one over the slope of excess demand.
 
-    The slope is theta times the part of each sale that rivals can take, averaged with value-added weights.
+    The slope is theta times the part of each sale that rivals can take, plus the part of sales that goes abroad and so
+    does not rise with the country's own income; both are averaged with value-added weights. A country that hardly
+    trades has hardly a slope: the step is at most three times what it would be if nothing were sold at home.
     """
-    own = (flow * share).sum(axis=1) / np.where(output > 0, output, 1.0)
-    slope = (value_added * theta * (1.0 - own)).sum(axis=1) / np.maximum(value_added.sum(axis=1), 1e-300)
-    return 1.0 / (1.0 + slope)
+    sold = np.where(output > 0, output, 1.0)
+    rivalled = 1.0 - (flow * share).sum(axis=1) / sold
+    abroad = 1.0 - np.diagonal(flow).T / sold
+    weight = value_added / np.maximum(value_added.sum(axis=1, keepdims=True), 1e-300)
+    slope = (weight * theta * rivalled).sum(axis=1)
+    return np.minimum(3.0 / (1.0 + slope), 1.0 / (slope + (weight * abroad).sum(axis=1) + 1e-300))

@@ -4,7 +4,7 @@ At an equilibrium x = F(x, p). For an outcome g(x, p) the implicit function theo
 
     dg/dp = g_p + v' F_p,    v = g_x + F_x' v
 
-The adjoint equation has the size of the state and is solved by GMRES; all derivatives are automatic, of the same
+The adjoint equation has the size of the state and is solved by the same accelerated iteration as the equilibrium; all derivatives are automatic, of the same
 equations.
 """
 
@@ -21,7 +21,6 @@ import numpy as np
 import xarray as xr
 from jax import Array
 from jax.flatten_util import ravel_pytree
-from jax.scipy.sparse import linalg
 from numpy.typing import NDArray
 
 from counterpoise.core import Solution
@@ -47,15 +46,19 @@ from counterpoise.model import (
     terms_of,
     trade_maps,
 )
+from counterpoise.solver.anderson import Anderson, accelerate
 
 __all__ = ["Gap", "Gradient", "Objective", "Welfare", "gradient"]
 
 
-_KRYLOV = 60
-"""Vectors of the Krylov space before a restart."""
+_MEMORY = 20
+"""Differences kept by the accelerated iteration of the adjoint; on a linear equation it is as good as GMRES."""
 
-_RESTARTS = 20
-"""Restarts before giving up."""
+_STEPS = 1200
+"""Evaluations of the transposed map before giving up."""
+
+_UNLIMITED = 1e300
+"""The adjoint is linear, so steps need no safeguard of their length."""
 
 
 class Objective:
@@ -171,11 +174,13 @@ def _compiled(
     pull_state: Callable[[Array], tuple[Array]] = _vjp(moved, x)[1]
     scale = jnp.maximum(jnp.max(jnp.abs(goal_x)), float(np.finfo(np.float64).tiny))
 
-    def apply(v: Array) -> Array:
-        return v - pull_state(v)[0]
+    def adjoint_map(v: Array) -> tuple[Array, Array]:
+        image = goal_x / scale + pull_state(v)[0]
+        return image, jnp.max(jnp.abs(image - v)) / jnp.maximum(1.0, jnp.max(jnp.abs(v)))
 
-    adjoint: Array = _gmres(apply, goal_x / scale, tol=rtol, atol=0.0, restart=_KRYLOV, maxiter=_RESTARTS)[0]
-    error = jnp.max(jnp.abs(goal_x / scale - apply(adjoint))) / jnp.maximum(1.0, jnp.max(jnp.abs(adjoint)))
+    options = Anderson(rtol=rtol, max_steps=_STEPS, memory=_MEMORY, step_limit=_UNLIMITED, tolerated_growth=_UNLIMITED)
+    run = accelerate(adjoint_map, goal_x / scale, options)
+    adjoint, error = run.x, run.violation
     pull_parameters: Callable[[Array], tuple[Baseline, Terms]] = _vjp(partial(mapped, x), base, terms)[1]
     map_base, map_terms = pull_parameters(adjoint * scale)
     total_base = cast(Baseline, jax.tree.map(jnp.add, goal_base, map_base))
@@ -184,9 +189,8 @@ def _compiled(
     return _Adjoint(value, total_base, total_terms, error, violation)
 
 
-# JAX does not annotate these two; what comes out is typed where it is used.
+# JAX does not annotate it; what comes out is typed where it is used.
 _vjp = cast(Any, jax.vjp)
-_gmres = cast(Any, linalg).gmres
 
 
 def _pulled(
