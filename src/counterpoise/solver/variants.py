@@ -143,7 +143,12 @@ def profits_economy(world: World, closure: str = "fixed_nominal") -> Economy:
 
 
 def margin_economy(
-    world: World, margin_rate: float | Mapping[str, float], labour: Labour | None = None, *, default: float = 0.0
+    world: World,
+    margin_rate: float | Mapping[str, float],
+    labour: Labour | None = None,
+    *,
+    default: float = 0.0,
+    value_added_share: float = 1.0,
 ) -> Economy:
     """Bind the model with a local-distribution margin to a world.
 
@@ -157,6 +162,8 @@ def margin_economy(
         `FixedLabour` (default) or `ElasticLabour`.
     default
         Rate of the countries that ``margin_rate`` does not name.
+    value_added_share
+        What producers do not spend on inputs, in (0, 1]; 1 is the model without inputs.
 
     Raises
     ------
@@ -177,10 +184,12 @@ def margin_economy(
         problems.append("the base year has tariffs; the model starts from none")
     if not bool(np.all((rate >= 0) & (rate < 1))):
         problems.append("margin_rate is outside [0, 1)")
+    if not 0 < value_added_share <= 1:
+        problems.append(f"value_added_share = {value_added_share}; expected more than 0, at most 1")
     raise_all(InputError, "a local-distribution margin does not fit this world", problems)
     supplied = labour or FixedLabour()
     with jax.enable_x64(True):
-        return Economy(world, MARGIN, margin.margin_base(world, rate, supplied), "fixed_world_share", supplied)
+        return Economy(world, MARGIN, margin.margin_base(world, rate, supplied, value_added_share), "fixed_world_share", supplied)
 
 
 def _unfit(world: World) -> list[str]:
