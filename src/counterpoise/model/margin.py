@@ -74,7 +74,7 @@ class MarginBase(NamedTuple):
 
 
 class MarginMaps(NamedTuple):
-    """What tariffs do: ``reach`` lambda kappa^(-epsilon phi) and ``receipt`` reach / (1 + t'), each stored both ways."""
+    """What tariffs do: ``reach`` lambda kappa^(-epsilon phi), and ``receipt`` reach / (1 + t') stored both ways."""
 
     reach_by_buyer: Array
     receipt_by_buyer: Array
@@ -230,7 +230,7 @@ def log_welfare(x: Array, trade: MarginMaps, base: MarginBase) -> Array:
 
 
 def steepness(x: Array, trade: MarginMaps, base: MarginBase) -> Array:
-    """Return how fast each line's imports fall with its log tariff factor, over the destination's spending (N, N, 1)."""
+    """Return how fast imports of each line fall with its log tariff factor, over spending (N, N, 1)."""
     at = _markets(x, trade, base)
     bought = trade.receipt * at.seller[:, None] / at.price_sum
     return ((1.0 + base.trade_elasticity * base.pass_through) * bought)[:, :, None]

@@ -73,11 +73,10 @@ class Choice:
 
 
 class End(NamedTuple):
-    """Where the sweeps stopped: factors (N, N, S), state, adjoints, weights (J,), log gains (J,), violation, sweeps."""
+    """Where the sweeps stopped: factors (N, N, S), state, weights (J,), log gains (J,), violation, sweeps."""
 
     factor: Numbers
     x: Array
-    adjoint: Array
     weight: Numbers
     gain: Numbers
     violation: float
@@ -183,7 +182,6 @@ def play(
     return End(
         factor=chosen,
         x=found.x,
-        adjoint=found.adjoint,
         weight=np.exp(np.asarray(found.log_weight)),
         gain=np.asarray(found.gain),
         violation=float(found.violation),
@@ -203,23 +201,10 @@ def _levels(factor: Numbers, choice: Choice, flow: Numbers) -> Numbers:
 class _Found(NamedTuple):
     own: Array
     x: Array
-    adjoint: Array
     log_weight: Array
     gain: Array
     violation: Array
     steps: Array
-
-
-class _At(NamedTuple):
-    """One sweep: what moves next, what follows at the point itself, and the largest violation."""
-
-    x: Array
-    adjoint: Array
-    levels: Array
-    log_weight: Array
-    solved_adjoint: Array
-    gain: Array
-    worst: Array
 
 
 # JAX does not annotate these; what comes out is typed where it is used.
@@ -278,7 +263,12 @@ def _joint(
         own = jnp.where(free, levels[group], log_factor[:, players])
         return log_factor.at[:, players].set(own)
 
-    def sweep(x: Array, v: Array, levels: Array, log_weight: Array) -> _At:
+    def unpack(z: Array) -> tuple[Array, Array, Array, Array]:
+        parts = jnp.split(z, [size, size + held, size + held + groups])
+        return parts[0], parts[1].reshape(-1, size), parts[2], parts[3]
+
+    def evaluate(z: Array) -> tuple[Array, Array]:
+        x, v, levels, log_weight = unpack(z)
         logs = factors(levels)
         trade = variant.maps(jnp.exp(logs), base)
 
@@ -312,22 +302,14 @@ def _joint(
         gain: Array = held_welfare - reference
         next_weight = _weights(log_weight, gain, rule)
         worst = jnp.maximum(worst, jnp.max(jnp.abs(next_weight - log_weight)))
-        return _At(moved, following, next_levels, next_weight, v, gain, worst)
-
-    def unpack(z: Array) -> tuple[Array, Array, Array, Array]:
-        parts = jnp.split(z, [size, size + held, size + held + groups])
-        return parts[0], parts[1].reshape(-1, size), parts[2], parts[3]
-
-    def evaluate(z: Array) -> tuple[Array, Array]:
-        at = sweep(*unpack(z))
-        kept = jnp.zeros(0) if dense else at.adjoint.reshape(-1)
-        return jnp.concatenate([at.x, kept, at.levels, at.log_weight]), at.worst
+        kept = jnp.zeros(0) if dense else following.reshape(-1)
+        return jnp.concatenate([moved, kept, next_levels, next_weight]), worst
 
     run = accelerate(evaluate, jnp.concatenate([start, jnp.zeros(held), levels, log_weight]), SWEEPS)
-    last = unpack(run.x)
-    at = sweep(*last)
-    own = factors(last[2])[:, players]
-    return _Found(own, last[0], at.solved_adjoint, last[3], at.gain, run.violation, run.steps)
+    x, _, levels, log_weight = unpack(run.x)
+    logs = factors(levels)
+    gain = variant.log_welfare(x, variant.maps(jnp.exp(logs), base), base)[players] - reference
+    return _Found(logs[:, players], x, log_weight, gain, run.violation, run.steps)
 
 
 def _weights(log_weight: Array, gain: Array, rule: Rule) -> Array:

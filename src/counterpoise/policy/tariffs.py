@@ -45,8 +45,11 @@ __all__ = [
     "best_response_gains",
     "nash_tariffs",
     "optimal_tariff",
+    "choice_for",
+    "factor_in_force",
     "players_of",
     "rates_table",
+    "unsettled",
 ]
 
 Numbers = NDArray[np.float64]
@@ -114,7 +117,7 @@ class OptimalTariff:
         return 100.0 * float(np.median(self.tariff_rate.to_numpy()[self.chosen.to_numpy()]))
 
     def table(self) -> pd.DataFrame:
-        """Return one row per chosen line: origin, destination, sector, rates before and after, flow before and after."""
+        """Return one row per chosen line, see `rates_table`."""
         chosen = np.zeros(self.solution.world.flow.shape, dtype=np.bool_)
         chosen[:, self.solution.world.countries.index(self.country)] = self.chosen.to_numpy()
         return rates_table(self.solution, chosen)
@@ -171,7 +174,7 @@ class NashTariffs:
         return 100.0 * float(np.median(self.tariff_rate.sel(destination=country).to_numpy()[own]))
 
     def table(self) -> pd.DataFrame:
-        """Return one row per chosen line: origin, destination, sector, rates before and after, flow before and after."""
+        """Return one row per chosen line, see `rates_table`."""
         return rates_table(self.solution, self.chosen.to_numpy())
 
 
@@ -223,8 +226,8 @@ def optimal_tariff(
     """
     began = time.perf_counter()
     player = index_of(economy.world.countries, country, "country")
-    choice = _choice(economy, (player,), partners, sectors, tie, bounds)
-    factor = _factor_in_force(economy, background)
+    choice = choice_for(economy, (player,), partners, sectors, tie, bounds)
+    factor = factor_in_force(economy, background)
     begins = [factor, *(_uniform(factor, choice, 0, rate) for rate in starts)]
     ends: list[End] = []
     for k, begin in enumerate(begins):
@@ -233,7 +236,7 @@ def optimal_tariff(
         ends.append(play(economy, begin, choice))
     settled = [end for end in ends if end.settled]
     if not settled:
-        raise NotConvergedError(_unsettled([country], ends[0]))
+        raise NotConvergedError(unsettled(economy, [country], ends[0]))
     welfare = [float(end.gain[0]) for end in settled]
     best = settled[int(np.argmax(welfare))]
     solution = solve_variant(economy, economy.with_tariffs(best.factor, _NOTE), start=best.x)
@@ -300,12 +303,12 @@ def nash_tariffs(
     """
     began = time.perf_counter()
     names, chosen = players_of(economy, players)
-    choice = _choice(economy, chosen, partners, sectors, tie, bounds)
+    choice = choice_for(economy, chosen, partners, sectors, tie, bounds)
     if progress is not None:
         progress("tariffs", 0, 1 + certify * len(names))
-    end = play(economy, _factor_in_force(economy, background), choice)
+    end = play(economy, factor_in_force(economy, background), choice)
     if not end.settled:
-        raise NotConvergedError(_unsettled(names, end))
+        raise NotConvergedError(unsettled(economy, names, end))
     shock = economy.with_tariffs(end.factor, _NOTE)
     solution = solve_variant(economy, shock, start=end.x)
     solved = time.perf_counter()
@@ -368,17 +371,17 @@ def best_response_gains(
         If no search of a player ended at first-order conditions: nothing is certified then.
     """
     names, positions = players_of(economy, players)
-    factor = _factor_in_force(economy, shock)
+    factor = factor_in_force(economy, shock)
     held = np.log(solve_variant(economy, shock).values["welfare_hat"])
     gains: dict[str, float] = {}
     for k, (name, player) in enumerate(zip(names, positions, strict=True)):
         if progress is not None:
             progress(f"a better answer of {name}", k + 1, 1 + len(names))
-        choice = _choice(economy, (player,), partners, sectors, tie, bounds)
+        choice = choice_for(economy, (player,), partners, sectors, tie, bounds)
         ends = [play(economy, _uniform(factor, choice, 0, rate), choice) for rate in starts]
         found = [float(end.gain[0]) for end in ends if end.settled]
         if not found:
-            raise NotConvergedError(_unsettled([name], ends[0]))
+            raise NotConvergedError(unsettled(economy, [name], ends[0]))
         gains[name] = 100.0 * float(np.expm1(max(found) - held[player]))
     return gains
 
@@ -406,7 +409,7 @@ def rates_table(solution: Solution, chosen: NDArray[np.bool_]) -> pd.DataFrame:
 _NOTE = "tariffs chosen by optimisation"
 
 
-def _choice(
+def choice_for(
     economy: Economy,
     players: tuple[int, ...],
     partners: Sequence[str] | None,
@@ -414,6 +417,7 @@ def _choice(
     tie: str,
     bounds: tuple[float, float],
 ) -> Choice:
+    """Return the lines that players may choose, see `counterpoise.policy.tariff_sweeps.choice_of`."""
     return choice_of(
         economy,
         players,
@@ -440,7 +444,7 @@ def players_of(economy: Economy, players: Sequence[str] | None) -> tuple[tuple[s
     return names, tuple(index_of(economy.world.countries, name, "country") for name in names)
 
 
-def _factor_in_force(economy: Economy, shock: Shock | None) -> Numbers:
+def factor_in_force(economy: Economy, shock: Shock | None) -> Numbers:
     """Return the tariff factors of a shock, or of the economy, as a new array."""
     given = economy.in_force if shock is None else shock
     given.require_labels(economy.world)
@@ -454,11 +458,18 @@ def _uniform(factor: Numbers, choice: Choice, k: int, rate: float) -> Numbers:
     return moved
 
 
-def _unsettled(names: Sequence[str], end: End) -> str:
+def unsettled(economy: Economy, names: Sequence[str], end: End) -> str:
+    """Say that no tariffs were found, and why there may be none."""
+    transfers = economy.closure != "zero" and bool(np.any(np.abs(economy.world.deficit.to_numpy()) > 0))
+    advice = (
+        "With fixed transfers a country in deficit is paid whatever it trades, and may gain from ever higher tariffs, "
+        "so that no best one exists: take closure 'zero' on a world re-based to it, or a highest rate"
+        if transfers
+        else "Give a highest rate, or fewer lines; goods without a substitute may deserve the highest tariff there is"
+    )
     return (
         f"tariffs of {', '.join(names)} were not found: after {end.sweeps} sweeps the worst of equilibrium, adjoint and "
-        f"first-order conditions is off by {end.violation:.3g}, expected at most {SWEEPS.rtol:g}. Try narrower bounds; "
-        "a country whose rivals' goods have no good substitute may want the highest tariff there is"
+        f"first-order conditions is off by {end.violation:.3g}, expected at most {SWEEPS.rtol:g}. {advice}"
     )
 
 

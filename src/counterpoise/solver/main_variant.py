@@ -92,7 +92,7 @@ def main_economy(
 
 @lru_cache(maxsize=64)
 def _main_variant(closure: Closure, labour: Labour, countries: int, sectors: int) -> Variant:
-    """Return the main model as functions of a flat state; one object for each choice of parts, so that it compiles once."""
+    """Return the main model as functions of a flat state; one object for each choice of parts: it compiles once."""
     with jax.enable_x64(True):
         still, state_of = ravel_pytree(initial_state(countries, sectors))
 
