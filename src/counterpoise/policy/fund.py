@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -35,7 +36,7 @@ from counterpoise.policy.fund_options import (
     fund_lines,
     input_spillover,
 )
-from counterpoise.policy.fund_result import FundGoal, FundPlan, FundResult
+from counterpoise.policy.fund_result import CautiousPlan, FundGoal, FundPlan, FundResult
 from counterpoise.policy.fund_search import Bounds, Curve, Tail
 from counterpoise.policy.fund_solve import FoundAllocation, FundTask, best_allocation, with_risk
 
@@ -95,7 +96,8 @@ def allocate_fund(
     case
         ``"low"``, ``"central"`` or ``"high"``: which of the shipped assumptions fill what is not given.
     compare
-        Also allocate for welfare alone and for the gap alone.
+        Also allocate for welfare alone, for the gap alone, and, where returns are uncertain and the mean is maximised,
+        for the low tail.
 
     Raises
     ------
@@ -147,6 +149,7 @@ def allocate_fund(
     return _assembled(
         best_allocation(task, certain),
         task=task,
+        sure=certain,
         world=world,
         goal=goal,
         weights=(weights[0], weights[1]),
@@ -244,6 +247,7 @@ def _assembled(
     found: FoundAllocation,
     *,
     task: FundTask,
+    sure: FundTask | None,
     world: World,
     goal: FundGoal,
     weights: tuple[float, float],
@@ -299,6 +303,7 @@ def _assembled(
         quantile_usd=float(np.quantile(objective, risk.tail)),
         draws_usd=np.column_stack([objective, draws.partners, draws.gap_closed]),
         plans=MappingProxyType({"chosen": plan, **plans}),
+        cautious=_cautious(sure, risk) if compare and sure is not None else None,
         before=equilibria.before,
         solution=solution,
         levers=tuple(MappingProxyType(row) for row in levers),
@@ -314,6 +319,16 @@ def _low(values: Numbers, share: float) -> float:
     ordered = np.sort(values)
     weight = np.clip(share * len(ordered) - np.arange(len(ordered)), 0.0, 1.0)
     return float(weight @ ordered / weight.sum())
+
+
+def _cautious(sure: FundTask, risk: FundRisk) -> CautiousPlan | None:
+    """Return the allocation for the low tail; None where it is maximised already, or the draws leave none in it."""
+    if risk.measure == "low" or risk.draws * risk.tail < 1 or sure.bounds.budget <= 0:
+        return None
+    task = with_risk(sure, replace(risk, measure="low"))
+    spend = best_allocation(task, sure).spend
+    objective = task.objective(task.draws(spend))
+    return CautiousPlan(spend, float(objective.mean()), _low(objective, risk.tail))
 
 
 def _plan(task: FundTask, goal: FundGoal) -> FundPlan:
