@@ -66,6 +66,7 @@ def allocate_fund(
     closure: Closure | str = "fixed_world_share",
     case: FundCase = "central",
     compare: bool = True,
+    caution: bool = True,
 ) -> FundResult:
     """Spend a budget over sectors and projects of two partners so that the objective is as large as possible.
 
@@ -96,8 +97,9 @@ def allocate_fund(
     case
         ``"low"``, ``"central"`` or ``"high"``: which of the shipped assumptions fill what is not given.
     compare
-        Also allocate for welfare alone, for the gap alone, and, where returns are uncertain and the mean is maximised,
-        for the low tail.
+        Also allocate for welfare alone and for the gap alone.
+    caution
+        Also allocate for the low tail, where returns are uncertain and the mean is maximised.
 
     Raises
     ------
@@ -158,6 +160,7 @@ def allocate_fund(
         risk=risk,
         finance=finance,
         compare=compare,
+        caution=caution,
         began=began,
     )
 
@@ -256,6 +259,7 @@ def _assembled(
     risk: FundRisk,
     finance: Finance,
     compare: bool,
+    caution: bool,
     began: float,
 ) -> FundResult:
     """Put the result together: marginal returns under both objectives, draws, plans and levers."""
@@ -303,7 +307,7 @@ def _assembled(
         quantile_usd=float(np.quantile(objective, risk.tail)),
         draws_usd=np.column_stack([objective, draws.partners, draws.gap_closed]),
         plans=MappingProxyType({"chosen": plan, **plans}),
-        cautious=_cautious(sure, risk) if compare and sure is not None else None,
+        cautious=_cautious(sure, risk) if caution and sure is not None else None,
         before=equilibria.before,
         solution=solution,
         levers=tuple(MappingProxyType(row) for row in levers),

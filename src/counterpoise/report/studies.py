@@ -196,6 +196,7 @@ def _fund(
         risk=FundRisk.shipped("mean", scenario.case, draws=FUND_DRAWS, seed=seed),
         closure=scenario.closure,
         case=scenario.case,
+        caution=False,
     )
 
 

@@ -118,7 +118,7 @@ def _caution_words(result: FundResult) -> str:
     """Say what spreading the money for the low tail instead would give up and win."""
     cautious = result.cautious
     if cautious is None:
-        return ""
+        return " What caution would do, *counterpoise fund --risk low* shows." if result.risk.measure == "mean" else ""
     moved = float(abs(cautious.spend_usd - result.spend_usd).sum()) / 2.0
     return (
         f" Spread for the worst {pct(100.0 * result.risk.tail, 0)} instead, {bn(moved, 2)} of it would move to other"
