@@ -154,7 +154,7 @@ def _stress(study: SettlementStudy, stressed: Ledger) -> Figure:
     last = frame[frame["series"] == _CHANGED].iloc[-1]
     return Figure(
         kind="line",
-        title=f"With {', '.join(what)} it ends at {last['low']:.1f} to {last['high']:.1f} bn",
+        title=f"With {', '.join(what)} " + _ends(study, float(last["low"]), float(last["high"])),
         data=frame,
         x="month",
         y="median",
@@ -171,6 +171,17 @@ def _stress(study: SettlementStudy, stressed: Ledger) -> Figure:
         headers={"month": "Month", "median": "Account (USD bn)", "series": "Series"},
         id="settlement-stress",
     )
+
+
+def _ends(study: SettlementStudy, low: float, high: float) -> str:
+    """Say where the changed account ends, or when it is down to the target where it always gets there."""
+    drained = study.drained_in
+    if drained is None or np.isnat(drained).any():
+        return f"it ends at {low:.1f} to {high:.1f} bn"
+    months = np.sort(drained).astype("datetime64[M]")
+    first, last = (month_words(str(months[int(q * (months.size - 1))])) for q in (0.05, 0.95))
+    down = "empty" if study.target_usd_bn == 0 else f"down to {study.target_usd_bn:g} bn"
+    return f"it is {down} by {last}" if first == last else f"it is {down} between {first} and {last}"
 
 
 def _narrowing(study: SettlementStudy) -> Figure:
@@ -245,7 +256,7 @@ def _netting_words(netting: NettingStudy, netted: str) -> str:
 
 
 def _purchases(purchases: ExtraPurchases) -> TableBlock:
-    moved = {s: usd for s, usd in purchases.by_sector.items() if abs(usd) >= 5e5}
+    moved = {s: usd for s, usd in purchases.by_sector.items() if abs(usd) >= 5e6}
     rows = [(display_name(s), usd / 1e9) for s, usd in moved.items()]
     rows.append(("All goods", purchases.usd_a_year / 1e9))
     return TableBlock(
@@ -256,7 +267,7 @@ def _purchases(purchases: ExtraPurchases) -> TableBlock:
         headers={"sector": "Goods", "usd": "Change"},
         units={"usd": "USD bn a year"},
         formats={"usd": _BN2},
-        note="Below zero: other goods are bought less. Goods that move by less than 0.5 mn are left out.",
+        note="Below zero: other goods are bought less. Goods that move by less than 5 mn are left out.",
         id="table-settlement-programme",
     )
 

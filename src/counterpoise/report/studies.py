@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from counterpoise.core import Solution, World
 from counterpoise.data.concordance import goods_sectors
@@ -119,7 +120,7 @@ def run_studies(
     seed
         Of the draws.
     """
-    tell = progress or (lambda *_: None)
+    tell = progress if progress is not None else _silent
     left_out: dict[str, str] = {}
     tell("obstacles", 0, 3)
     frictions, attribution = _frictions(scenario, world, seller, buyer, seed, left_out)
@@ -140,6 +141,10 @@ def run_studies(
         fund=fund,
         left_out=MappingProxyType(left_out),
     )
+
+
+def _silent(phase: str, done: int, count: int) -> None:
+    """Tell nobody."""
 
 
 def _frictions(
@@ -191,11 +196,12 @@ def _fund(
         risk=FundRisk.shipped("mean", scenario.case, draws=FUND_DRAWS, seed=seed),
         closure=scenario.closure,
         case=scenario.case,
+        caution=False,
     )
 
 
-def _by_name(names: tuple[str, ...], values: Any) -> dict[str, float]:
-    return {name: float(value) for name, value in zip(names, np.asarray(values), strict=True)}
+def _by_name(names: tuple[str, ...], values: NDArray[np.float64]) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(names, values, strict=True)}
 
 
 def _friction_facts(report: FrictionReport, attribution: pd.DataFrame | None) -> dict[str, Any]:
