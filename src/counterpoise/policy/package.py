@@ -18,12 +18,14 @@ from counterpoise.policy.costs import Objective, objective_named
 from counterpoise.policy.levers import Lever
 from counterpoise.policy.problem import Equilibria
 from counterpoise.policy.programme import Certificate, Programme
-from counterpoise.policy.search import InfeasibleError, Reached, Search, standing_limits
+from counterpoise.policy.search import ContradictionError, InfeasibleError, Reached, Search, standing_limits
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["InfeasibleError", "LeverUse", "Package", "close_gap", "closed_usd_of", "open_search", "package_of"]
+__all__ = [
+    "ContradictionError",
+    "InfeasibleError", "LeverUse", "Package", "close_gap", "closed_usd_of", "open_search", "package_of"]
 
 Floats = NDArray[np.float64]
 
@@ -307,9 +309,10 @@ def close_gap(
     ------
     InputError
         If levers, labels, target or limits cannot be used; all problems at once.
+    ContradictionError
+        If the limits contradict each other, whatever the target. Exit code 2.
     InfeasibleError
-        If the target is out of reach, or the limits contradict each other; it holds the largest closure and what
-        stops it. Exit code 4.
+        If the target is out of reach; it holds the largest closure and what stops it. Exit code 4.
     NotConvergedError
         If an equilibrium on the way is not found.
     """
@@ -405,12 +408,11 @@ def package_of(search: Search, reached: Reached, target_usd: float, *, began: fl
     further
         Also find the cost of the next billion.
     """
-    programme = search.programme
-    equilibria, u = programme.equilibria, reached.u
+    programme = search.given
+    equilibria, u = programme.equilibria, reached.given
     point, before = programme.at(u), programme.before
     at_row, world = equilibria.at_row, equilibria.world
-    flow = np.moveaxis(np.asarray(point.outcome.flow_cf), 2, 0)
-    outlay = equilibria.mixture.outlay(point.values, flow)
+    outlay = equilibria.mixture.outlay(point.values, point.flow)
     cost_slope, closing = programme.cost_slope(u), -programme.gap_slope(u)
     moves = np.abs(closing) > 1e-12 * programme.gap
     marginal = np.divide(cost_slope, closing, out=np.full_like(closing, np.nan), where=moves)
@@ -432,6 +434,7 @@ def package_of(search: Search, reached: Reached, target_usd: float, *, began: fl
     fiscal = float(moved[at_row.support] - moved[at_row.revenue]) + curves
     welfare = np.array([at_row.welfare(k) for k in range(len(world.countries))])
     payers = equilibria.payers
+    counted = {id(e): e for e in (equilibria, search.programme.equilibria)}.values()
     certificate = reached.certificate
     return Package(
         status=OPTIMAL if certificate.kkt_residual <= KKT_LIMIT else UNPROVEN,
@@ -458,8 +461,8 @@ def package_of(search: Search, reached: Reached, target_usd: float, *, began: fl
         turnover_after_usd=float(point.rows[at_row.turnover]),
         shock=equilibria.mixture.shock(point.values),
         seconds=time.perf_counter() - began,
-        solves=equilibria.solves,
-        adjoints=equilibria.adjoints,
+        solves=sum(e.solves for e in counted),
+        adjoints=sum(e.adjoints for e in counted),
         starts=reached.starts,
         starts_agreeing=reached.starts_agreeing,
         notes=_notes(reached, certificate, target_usd),
