@@ -3,7 +3,7 @@ r"""A duty cut and a purchase programme on the same goods are one lever to the m
 The buyer's price factor is (1 + t)(1 - s), and what the budget takes of a dollar of trade is that factor minus one, so a
 cut of the share v of a duty t with a programme at the rate s does what a programme alone does at::
 
-    1 - (1 + t (1 - v)) (1 - s) / (1 + t)
+    1 - (1 + t(1 - v))(1 - s) / (1 + t)
 
 A search over both would wander along a flat valley. They are folded into one lever for the search, and unfolded by a
 rule that people can follow: the duty goes first, and only what is still missing is paid as a subsidy.
@@ -147,4 +147,3 @@ def _together(levers: Sequence[Lever], twin: _Twin) -> Lever:
     duty, programme, t = levers[twin.duty], levers[twin.programme], twin.tariff_rate
     upper = 1.0 - (1.0 + t * (1.0 - duty.upper)) * (1.0 - programme.upper) / (1.0 + t)
     return replace(programme, id=f"{duty.id} and {programme.id}", upper=upper)
-

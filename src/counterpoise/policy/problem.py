@@ -404,9 +404,7 @@ class Equilibria:
             productivity_hat=jnp.asarray(np.stack([t.productivity_hat for t in terms])),
         )
 
-    def _solve(
-        self, terms: Terms, booked: Array, start: Floats, options: Anderson, *, plain: bool = False
-    ) -> _Solved:
+    def _solve(self, terms: Terms, booked: Array, start: Floats, options: Anderson, *, plain: bool = False) -> _Solved:
         self.solves += len(booked)
         raw: object = cast(Callable[..., object], _equilibria)(
             self._base,

@@ -214,8 +214,7 @@ class Programme:
 
     def _curve_sum(self, values: Floats) -> float:
         return sum(
-            lever.curve.at(float(v)) - lever.curve.at(lever.start)
-            for lever, v in zip(self.levers, values, strict=True)
+            lever.curve.at(float(v)) - lever.curve.at(lever.start) for lever, v in zip(self.levers, values, strict=True)
         )
 
     def _curve_slope(self, values: Floats) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,6 +52,8 @@ class InfeasibleError(NotConvergedError):
         The largest closure that the levers and limits allow.
     stops
         What stops it, one line each.
+    seconds
+        Time until it was known.
     """
 
     def __init__(
@@ -60,8 +64,10 @@ class InfeasibleError(NotConvergedError):
         max_closure_usd: float = float("nan"),
         max_closure_pct: float = float("nan"),
         stops: Sequence[str] = (),
+        began: float = math.nan,
     ) -> None:
         super().__init__(message, problems)
+        self.seconds = time.perf_counter() - began
         self.max_closure_usd = max_closure_usd
         self.max_closure_pct = max_closure_pct
         self.stops = tuple(stops)
@@ -157,6 +163,7 @@ class Search:
     """
 
     def __init__(self, programme: Programme, standing: tuple[Limit, ...], *, seed: int = 0) -> None:
+        self._began = time.perf_counter()
         self.given = programme
         equilibria = programme.equilibria
         self.folding = fold(equilibria.world, programme.levers, equilibria.mixture.background)
@@ -258,6 +265,7 @@ class Search:
             max_closure_usd=most,
             max_closure_pct=share,
             stops=stops,
+            began=self._began,
         )
 
     def stops(self, u: Floats) -> tuple[str, ...]:
