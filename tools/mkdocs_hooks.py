@@ -27,6 +27,7 @@ from tools.rules import SOURCE
 COMMANDS = (
     "run",
     "gap",
+    "close",
     "simulate",
     "replicate",
     "bench",

@@ -11,6 +11,7 @@ from counterpoise import __version__
 from counterpoise.core.errors import WorkbenchError
 from counterpoise.faces.cli import (
     bench,
+    close,
     data,
     doctor,
     frictions,
@@ -50,8 +51,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Counterpoise: two countries trade out of balance, a third one raises its tariffs. What follows, and what "
     "is the way back?",
-    epilog="Exit status: 0 done, 2 input, 3 data, 4 no equilibrium. Data go to standard output, messages to standard "
-    "error.",
+    epilog="Exit status: 0 done, 2 input, 3 data, 4 no equilibrium, or a target out of reach. Data go to standard "
+    "output, messages to standard error.",
 )
 
 
@@ -73,6 +74,7 @@ def _main(  # pyright: ignore[reportUnusedFunction]
 app.command("run")(run.run)
 app.command("gap")(gap.gap_command)
 app.command("simulate")(simulate.simulate)
+app.command("close")(close.close)
 app.command("frictions")(frictions.frictions)
 app.command("settle")(settle.settle)
 app.command("fund")(fund.fund_command)
