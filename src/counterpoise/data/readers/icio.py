@@ -72,8 +72,8 @@ def recognise(peek: Peek) -> str | None:
 def read(peek: Peek, reading: Reading, *, year: int | None = None) -> None:
     """Read a table: origin, sector, destination, use, kind, value_usd.
 
-    Sales to industries have kind ``intermediate``, sales to final users ``final`` (``use`` is the category); value added
-    and taxes less subsidies on products have origin = destination and the sector ``value_added`` or ``taxes``.
+    Sales to industries have kind ``intermediate``, sales to final users ``final`` (``use`` is the category). Value
+    added and taxes less subsidies on products have origin = destination and the sector ``value_added`` or ``taxes``.
 
     Parameters
     ----------
