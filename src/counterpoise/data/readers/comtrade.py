@@ -31,12 +31,14 @@ INFO = SourceInfo(
 )
 
 COLUMNS = tuple(
-    "typeCode freqCode refPeriodId refYear refMonth period reporterCode reporterISO reporterDesc flowCode flowDesc "
-    "partnerCode partnerISO partnerDesc partner2Code partner2ISO partner2Desc classificationCode "
-    "classificationSearchCode isOriginalClassification cmdCode cmdDesc aggrLevel isLeaf customsCode customsDesc mosCode "
-    "motCode motDesc qtyUnitCode qtyUnitAbbr qty isQtyEstimated altQtyUnitCode altQtyUnitAbbr altQty isAltQtyEstimated "
-    "netWgt isNetWgtEstimated grossWgt isGrossWgtEstimated cifvalue fobvalue primaryValue legacyEstimationFlag "
-    "isReported isAggregate".split()
+    (
+        "typeCode freqCode refPeriodId refYear refMonth period reporterCode reporterISO reporterDesc flowCode "
+        "flowDesc partnerCode partnerISO partnerDesc partner2Code partner2ISO partner2Desc classificationCode "
+        "classificationSearchCode isOriginalClassification cmdCode cmdDesc aggrLevel isLeaf customsCode "
+        "customsDesc mosCode motCode motDesc qtyUnitCode qtyUnitAbbr qty isQtyEstimated altQtyUnitCode "
+        "altQtyUnitAbbr altQty isAltQtyEstimated netWgt isNetWgtEstimated grossWgt isGrossWgtEstimated cifvalue "
+        "fobvalue primaryValue legacyEstimationFlag isReported isAggregate "
+    ).split()
 )
 """The 47 columns of a download."""
 
@@ -190,7 +192,9 @@ def _legacy_layout(header: Sequence[str]) -> Layout:
 
 
 def read(peek: Peek, reading: Reading) -> None:
-    """Read a download: reporter, partner, flow, hs_revision, hs, period, year, value_usd, cif_usd, fob_usd, net_weight_kg.
+    """Read a download: reporter, partner, flow, hs_revision, hs, period, year, value_usd and the rest.
+
+    The rest is cif_usd, fob_usd and net_weight_kg, absent where the reporter gives none.
 
     ``flow`` is M (imports), X (exports), RM, RX and so on. ``hs`` is TOTAL or a code of 2, 4 or 6 digits: levels stand
     side by side as they were asked for, and must not be added up.

@@ -233,8 +233,8 @@ def _require_whole(path: Path, label: str, header: Sequence[str], layout: Layout
     last = tail.rsplit(b"\n", 1)[-1].decode("utf-8", "replace")
     column = header[min(len(fields_of(last, layout.delimiter)), len(header)) - 1]
     raise DataError(
-        f"{label}, line {count + 1}, column {column}: the file ends inside a line, '{last[-80:]}'; expected a line end after the last "
-        "row. It is cut off: download it again (if it is whole, add a line end)"
+        f"{label}, line {count + 1}, column {column}: the file ends inside a line, '{last[-80:]}'; expected a line "
+        "end after the last row. It is cut off: download it again (if it is whole, add a line end)"
     )
 
 
@@ -261,7 +261,7 @@ def _check(reading: Reading, label: str, layout: Layout) -> dict[str, dict[str, 
     at += len(layout.checks)
     for note in layout.notes:
         if found[at]:
-            reading.note(f"{found[at]:,} rows: {note}")
+            reading.note(f"{found[at]:,} {'row' if found[at] == 1 else 'rows'}: {note}")
         at += 1
     mapping: dict[str, dict[str, str]] = {}
     strangers: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""USITC ITPD-E: trade of countries with each other and with themselves by industry (Borchert, Larch, Shikher and Yotov).
+"""USITC ITPD-E: trade of countries with each other and with themselves by industry.
 
 Columns are found by name: releases 1 to 3 order them differently. Trade is in million USD. ``flag_zero`` is ``p`` for a
 positive number, ``r`` for a zero that was reported and ``u`` for one that was filled in: the last is left out, because
@@ -18,7 +18,7 @@ __all__ = ["HEADERS", "INFO", "read", "recognise"]
 
 INFO = SourceInfo(
     "itpde",
-    "International Trade and Production Database for Estimation, ITPD-E (USITC; Borchert, Larch, Shikher and Yotov 2021)",
+    "ITPD-E, International Trade and Production Database for Estimation (USITC; Borchert et al. 2021)",
     "public domain",
     "as administered by customs: mostly importers' CIF",
     "value_usd in current USD, domestic sales included",

@@ -13,7 +13,7 @@ from counterpoise.core.errors import DataError, SourceMissingError
 
 __all__ = ["Peek", "fields_of", "peek_at"]
 
-_HEAD = 1 << 16
+_HEAD = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Peek:
     kind
         ``text``, ``zip``, ``xlsx``, ``parquet`` or ``stata``.
     text
-        The first 64 KiB as text; of an archive the beginning of its first data member; empty for a binary file.
+        The first 256 KiB as text; of an archive the beginning of its first data member; empty for a binary file.
     encoding
         ``utf-8`` or ``latin-1``.
     header

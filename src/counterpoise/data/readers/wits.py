@@ -142,8 +142,8 @@ def _query() -> Layout:
 def read(peek: Peek, reading: Reading) -> None:
     """Read a file of any shape.
 
-    The tidy table has destination (who levies), beneficiary (``MFN``, a country, or a preference group), kind, hs_revision,
-    hs6, year, tariff_rate, least_rate, largest_rate.
+    The tidy table has destination (who levies), beneficiary (``MFN``, a country, or a preference group), kind,
+    hs_revision, hs6, year, tariff_rate, least_rate, largest_rate.
 
     Raises
     ------
@@ -179,7 +179,8 @@ def _name_beneficiaries(reading: Reading) -> None:
     reading.connection.executemany("INSERT INTO partner VALUES (?, ?)", [[c, _beneficiary(c)] for c in codes])
     old, relation = list(reading.parts), reading.relation
     reading.part(
-        f"SELECT t.* REPLACE (partner.label AS beneficiary) FROM {relation} t JOIN partner ON t.beneficiary = partner.code"
+        "SELECT t.* REPLACE (partner.label AS beneficiary) "
+        f"FROM {relation} t JOIN partner ON t.beneficiary = partner.code"
     )
     for path in old:
         reading.parts.remove(path)
@@ -198,7 +199,8 @@ def _read_sdmx(peek: Peek, reading: Reading) -> None:
     except ET.ParseError as error:
         line, column = error.position
         raise DataError(
-            f"{peek.name}, line {line}, column {column}: the XML ends or breaks here ({error}); it is cut off, ask again"
+            f"{peek.name}, line {line}, column {column}: the XML ends or breaks here ({error}); it is cut off, "
+            "ask for it again"
         ) from error
     raise_all(DataError, f"{peek.name} cannot be used", problems)
     if not rows:
