@@ -24,6 +24,7 @@ WORLDS = ("embedded2024",)
 
 TABLES: dict[str, str] = {
     "products": "goods trade 2024 by HS: HS4 for region pairs, HS6 for India, Russia and the USA",
+    "markets": "world trade 2024 by HS6: between regions, what is filled included",
     "pairs": "goods trade totals 2023 and 2024 by country pair",
     "years": "India's trade with Russia, the USA and the world by year",
     "crude": "India's imports of crude oil, value and tonnes",
