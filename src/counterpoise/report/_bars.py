@@ -44,6 +44,10 @@ _STACKED: Json = {
 }
 
 
+_HALO: Json = {"textBorderColor": "@paper", "textBorderWidth": 3, "textBorderType": "solid"}
+"""Keeps a label readable where it crosses an axis or a grid line."""
+
+
 def bar(figure: Figure, width: int) -> Chart:
     """Bars: plain (signed ones point both ways), stacked or grouped; lying or standing."""
     if figure.horizontal:
@@ -84,7 +88,7 @@ def interval(figure: Figure, width: int) -> Chart:
         ranges.append(about | {"coords": [[low, at], [high, at]], "value": mid, "lineStyle": {"color": token}})
         dots.append(about | {"value": [mid, at], "itemStyle": {"color": token}})
         label = {"show": True, "formatter": plain(beside or figure.number.text(mid)), "color": "@ink"}
-        label |= {"fontSize": _SMALL, "distance": 7, "position": "top" if narrow else "right"}
+        label |= {"fontSize": _SMALL, "distance": 7, "position": "top" if narrow else "right"} | _HALO
         if not narrow or not figure.series:
             labels.append({"value": [mid if narrow else high, at], "label": label})
     series: list[Json] = [
@@ -165,6 +169,7 @@ def waterfall(figure: Figure, width: int) -> Chart:
         bodies.append(about | {"value": abs(stop - start) if start * stop >= 0 else stop - start})
         bodies[-1]["itemStyle"] = {"color": token}
         label = {"show": True, "formatter": plain(signed[index]), "position": "right", "distance": 5, "color": "@ink"}
+        label |= _HALO
         label |= {"fontWeight": "bold" if is_total else "normal"}
         labels.append({"value": [max(start, stop), index], "label": label})
         if index + 1 < len(spans):
@@ -346,7 +351,7 @@ def _whiskers(figure: Figure, rows: Sequence[Row], names: Sequence[str]) -> list
         lines.append({"coords": [[low, at], [high, at]]})
         label = {"show": True, "formatter": plain(figure.number.text(mid)), "distance": 5, "color": "@ink"}
         edge, side = (max(high, 0.0), "right") if mid >= 0 else (min(low, 0.0), "left")
-        labels.append({"value": [edge, at], "label": label | {"position": side}})
+        labels.append({"value": [edge, at], "label": label | _HALO | {"position": side}})
     stroke = {"color": "@ink", "width": 1.25, "opacity": 1, "curveness": 0}
     whisker = {
         "type": "lines",

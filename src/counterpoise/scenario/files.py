@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from counterpoise.core.errors import ScenarioError, did_you_mean, raise_all
 from counterpoise.data import concordance
-from counterpoise.scenario.problems import Finding, Vocabulary, check
+from counterpoise.scenario.problems import Finding, Vocabulary, check, respelt
 from counterpoise.scenario.schema import Scenario
 
 if TYPE_CHECKING:
@@ -28,11 +28,16 @@ _OWN = ("schema", "name", "extends")
 
 @dataclass(slots=True)
 class _Draft:
-    """Raw data under construction, where each key came from, and what was wrong before validation."""
+    """Raw data under construction: the file asked for, where each key came from, what was wrong before validation.
 
+    ``ordinals`` counts the measures of each file from 1, by identity of the raw table.
+    """
+
+    name: str
     data: Raw = field(default_factory=dict[str, Any])
     places: dict[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
     problems: list[str] = field(default_factory=list[str])
+    ordinals: dict[int, int] = field(default_factory=dict[int, int])
 
 
 def list_scenarios() -> tuple[str, ...]:
@@ -134,7 +139,7 @@ def _vocabulary(data: Mapping[str, Any], world: World | None) -> Vocabulary:
 def _merged(name_or_path: str) -> _Draft:
     """Read a scenario and all it extends, and lay each over what it extends."""
     chain: list[tuple[str, Raw]] = []
-    draft = _Draft()
+    draft = _Draft(name_or_path)
     seen: list[str] = []
     given: str | None = name_or_path
     while given is not None:
@@ -145,7 +150,8 @@ def _merged(name_or_path: str) -> _Draft:
                 f"{name_or_path}: extends runs in a circle: {' -> '.join([*(s for s, _ in chain), shown])}"
             )
         seen.append(identity)
-        data = _parse(text, shown, draft.problems)
+        data, slips = respelt(_parse(text, shown, draft.problems))
+        draft.problems += [f"{shown}: {_worded(draft, slip)}" for slip in slips]
         chain.append((shown, data))
         parent = data.get("extends")
         given = _resolve(parent, shown) if isinstance(parent, str) and parent else None
@@ -197,6 +203,7 @@ def _lay_over(draft: _Draft, data: Raw, shown: str) -> None:
     """Lay one file over what it extends: tables deeply, measures by id, all else replaced."""
     for key in _OWN:
         draft.data.pop(key, None)
+        draft.places.pop((key,), None)
     inherited = {str(m["id"]): m for m in _measures(draft.data) if "id" in m}
     for key, value in data.items():
         if key == "measure" and isinstance(value, list) and inherited:
@@ -205,7 +212,8 @@ def _lay_over(draft: _Draft, data: Raw, shown: str) -> None:
         else:
             _deep(draft.data, {key: value})
         draft.places[(key,)] = shown
-    for entry in _measures(data):
+    for ordinal, entry in enumerate(_measures(data), start=1):
+        draft.ordinals[id(entry)] = ordinal
         name = str(entry.get("id"))
         draft.places.setdefault(("measure", name), shown)
         draft.places.update({("measure", name, str(key)): shown for key in entry})
@@ -289,10 +297,15 @@ def _put(table: Raw, parts: list[str], value: object) -> None:
 
 def _measure_name(draft: _Draft, index: int) -> str | None:
     """Return the id of the measure at a position, where it has one."""
+    name = _measure_at(draft, index).get("id")
+    return name if isinstance(name, str) else None
+
+
+def _measure_at(draft: _Draft, index: int) -> Raw:
+    """Return the measure at a position; an empty table where there is none."""
     entries = draft.data.get("measure")
     listed = cast("list[object]", entries) if isinstance(entries, list) else []
-    name = _table(listed[index]).get("id") if index < len(listed) else None
-    return name if isinstance(name, str) else None
+    return _table(listed[index]) if index < len(listed) else {}
 
 
 def _dotted(draft: _Draft, key: tuple[str | int, ...]) -> str:
@@ -302,15 +315,22 @@ def _dotted(draft: _Draft, key: tuple[str | int, ...]) -> str:
         if isinstance(part, str):
             out += f".{part}" if out else part
         else:
-            name = _measure_name(draft, part) if position == 1 and key[0] == "measure" else None
-            out += f".{name}" if name else f"[{part + 1}]"
+            of_measure = position == 1 and key[0] == "measure"
+            name = _measure_name(draft, part) if of_measure else None
+            count = draft.ordinals.get(id(_measure_at(draft, part)), part + 1) if of_measure else part + 1
+            out += f".{name}" if name else f"[{count}]"
     return out
 
 
 def _told(draft: _Draft, finding: Finding) -> str:
     """Say where a mistake stands and what it is."""
+    return f"{_place(draft, finding.key)}: {_worded(draft, finding)}"
+
+
+def _worded(draft: _Draft, finding: Finding) -> str:
+    """Spell the key of a mistake and say what is wrong with it."""
     link = " " if finding.words.startswith(("is ", "has ", "names ", "selects ")) else ": "
-    return f"{_place(draft, finding.key)}: {_dotted(draft, finding.key)}{link}{finding.words}"
+    return f"{_dotted(draft, finding.key)}{link}{finding.words}"
 
 
 def _place(draft: _Draft, key: tuple[str | int, ...]) -> str:
@@ -322,4 +342,4 @@ def _place(draft: _Draft, key: tuple[str | int, ...]) -> str:
     for length in range(min(len(words), 3), 0, -1):
         if words[:length] in draft.places:
             return draft.places[words[:length]]
-    return list(draft.places.values())[-1] if draft.places else "scenario"
+    return draft.name

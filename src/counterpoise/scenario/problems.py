@@ -18,7 +18,7 @@ from counterpoise.core.errors import did_you_mean
 from counterpoise.scenario import schema
 from counterpoise.scenario.schema import MAX_RATE, Scenario, hs_codes
 
-__all__ = ["Finding", "Vocabulary", "check"]
+__all__ = ["Finding", "Vocabulary", "check", "respelt"]
 
 _KINDS: dict[str, type[BaseModel]] = {
     "tariff": schema.Tariff,
@@ -87,6 +87,32 @@ def check(raw: Raw, vocabulary: Vocabulary) -> tuple[Scenario | None, list[Findi
     found = [f for f in found if not (f.words.startswith(_MISSING) and f.key in meant)]
     found += _semantic(raw, vocabulary, meant)
     return (None if found else scenario), sorted(found, key=lambda f: _order(f.key))
+
+
+def respelt(raw: Raw) -> tuple[dict[str, Any], list[Finding]]:
+    """Read a misspelt top-level key as the one it was probably meant to be, so that what it holds is checked as well.
+
+    Parameters
+    ----------
+    raw
+        The data of one TOML file.
+
+    Returns
+    -------
+    The data under the keys that were meant, and a mistake for each key that was read so.
+    """
+    known = _known(Scenario)
+    data = dict(raw)
+    slips: list[Finding] = []
+    for key in raw:
+        if key in known:
+            continue
+        finding = Finding((key,), _unknown_key(key, Scenario))
+        word = _meant(finding)
+        if word is not None and word not in data:
+            data[word] = data.pop(key)
+            slips.append(finding)
+    return data, slips
 
 
 def _order(key: tuple[str | int, ...]) -> tuple[tuple[int, int, str], ...]:
@@ -185,7 +211,7 @@ def _describe(model: type[BaseModel], key: str) -> str:
 def _unknown_key(key: str, model: type[BaseModel]) -> str:
     known = _known(model)
     near = difflib.get_close_matches(key.casefold(), known, n=1, cutoff=0.6)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
+    hint = f"; did you mean '{near[0]}'?" if near else "."
     what = "a scenario" if model is Scenario else f"a {model.__name__.lower()}"
     return f"{_UNKNOWN}{what}{hint} Known keys: {', '.join(known)}"
 

@@ -172,6 +172,32 @@ def test_a_mistake_is_blamed_on_the_file_that_made_it(write: Write) -> None:
     assert "parent.toml: measure.duty.rate" in problems[1]
 
 
+def test_what_a_misspelt_table_holds_is_checked_too(write: Write) -> None:
+    path = write(
+        """
+        extends = "valdai-2025"
+        [[measures]]
+        kind = "tariff"
+        origins = "INDIA"
+        destinations = "USA"
+        products = "all"
+        rate = 0.5
+        """
+    )
+    problems = problems_of(path)
+    assert len(problems) == 3
+    assert all(p.startswith(f"{path}: ") for p in problems)
+    assert "measures is no key of a scenario; did you mean 'measure'?" in problems[0]
+    assert "measure[1].id is missing" in problems[1]
+    assert "measure[1].origins: unknown country 'INDIA'; did you mean 'IND'?" in problems[2]
+
+
+def test_a_missing_key_is_blamed_on_the_file_that_lacks_it(tmp_path: Path) -> None:
+    child = tmp_path / "child.toml"
+    child.write_text('extends = "valdai-2025"\n', encoding="utf-8")
+    assert [p.partition(" is missing")[0] for p in problems_of(str(child))] == [f"{child}: name", f"{child}: schema"]
+
+
 def test_extending_in_a_circle_is_refused(write: Write) -> None:
     write('extends = "b.toml"\n', "a")
     path = write('extends = "a.toml"\n', "b")

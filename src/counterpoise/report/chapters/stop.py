@@ -146,6 +146,7 @@ def _who_delivers(case: Case, story: Story) -> Figure:
     after = case.solution.flow_cf.sel(pick).sum("sector").to_numpy() / 1e9
     rows = sorted(zip(world.countries, before.tolist(), after.tolist(), strict=True), key=lambda r: -max(r[1], r[2]))
     rows = [r for r in rows if r[0] != story.buyer][:8]
+    largest = max((r for r in rows if r[0] != story.seller), key=lambda r: r[2] - r[1])[0]
     frame = pd.concat(
         [
             pd.DataFrame({"country": [name(r[0]) for r in rows], "when": "baseline", "usd_bn": [r[1] for r in rows]}),
@@ -156,10 +157,7 @@ def _who_delivers(case: Case, story: Story) -> Figure:
     )
     return Figure(
         kind="bar",
-        title=(
-            f"{name(max((r for r in rows if r[0] != story.seller), key=lambda r: r[2] - r[1])[0])} delivers most of"
-            f" what {name(story.seller)} no longer does"
-        ),
+        title=f"The largest replacement comes from {name(largest)}",
         subtitle=f"What {name(story.buyer)} buys of the stopped goods, by origin, USD bn a year",
         data=frame,
         x="country",
