@@ -13,6 +13,7 @@ from counterpoise.core.errors import InputError, raise_all
 __all__ = [
     "balassa_rca",
     "complementarity_index",
+    "density_of",
     "export_potential",
     "grubel_lloyd",
     "herfindahl",
@@ -164,6 +165,37 @@ def relatedness_density(advantage: ArrayLike, near: ArrayLike, *, with_itself: b
         np.fill_diagonal(phi, 0.0)
     whole = phi.sum(axis=0)
     return np.divide(r @ phi, whole, out=np.full(r.shape, np.nan), where=whole > 0)
+
+
+def density_of(own: ArrayLike, advantage: ArrayLike, *, with_itself: bool = False, block: int = 512) -> Numbers:
+    """Return what ``relatedness_density(own, proximity(advantage))`` returns, without holding the proximities.
+
+    Parameters
+    ----------
+    own
+        (product,), True where the country's RCA is 1 or more.
+    advantage
+        (country, product) of all countries.
+    with_itself
+        As in `relatedness_density`.
+    block
+        Products whose proximities are held at once: memory is ``block`` times the number of products.
+    """
+    r = np.asarray(advantage, dtype=np.float32)
+    mine = np.asarray(own, dtype=np.float64)
+    ubiquity = r.sum(axis=0, dtype=np.float64)
+    density = np.full(r.shape[1], np.nan)
+    for start in range(0, r.shape[1], block):
+        here = np.arange(start, min(start + block, r.shape[1]))
+        # Counts of countries are whole numbers, exact in single precision.
+        together = (r.T @ r[:, here]).astype(np.float64)
+        most = np.maximum(ubiquity[:, None], ubiquity[None, here])
+        near = np.divide(together, most, out=np.zeros_like(together), where=most > 0)
+        if not with_itself:
+            near[here, here - start] = 0.0
+        whole = near.sum(axis=0)
+        density[here] = np.divide(mine @ near, whole, out=np.full(len(here), np.nan), where=whole > 0)
+    return density
 
 
 def export_potential(

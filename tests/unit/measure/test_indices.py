@@ -11,6 +11,7 @@ from counterpoise.core.errors import InputError
 from counterpoise.measure.indices import (
     balassa_rca,
     complementarity_index,
+    density_of,
     export_potential,
     grubel_lloyd,
     herfindahl,
@@ -60,6 +61,7 @@ def test_proximity_and_density_are_what_the_loops_say(exports: np.ndarray) -> No
                 slow = sum(has[c, m] * phi[k, m] for m in others) / sum(phi[k, m] for m in others)
                 assert density[c, k] == pytest.approx(slow, rel=1e-12)
         assert np.isnan(density[:, 13]).all()
+        assert density_of(has[4], has, with_itself=with_itself, block=5) == pytest.approx(density[4], nan_ok=True)
     assert relatedness_density(has[4], phi) == pytest.approx(relatedness_density(has, phi)[4], nan_ok=True)
 
 

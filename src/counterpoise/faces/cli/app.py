@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from counterpoise import __version__
 from counterpoise.core.errors import WorkbenchError
-from counterpoise.faces.cli import bench, data, doctor, frictions, gap, replicate, run, scenarios, simulate
+from counterpoise.faces.cli import bench, data, doctor, frictions, gap, products, replicate, run, scenarios, simulate
 
 __all__ = ["app"]
 
@@ -60,6 +60,7 @@ def _main(  # pyright: ignore[reportUnusedFunction]
 
 app.command("run")(run.run)
 app.command("gap")(gap.gap_command)
+app.command("products")(products.products_command)
 app.command("simulate")(simulate.simulate)
 app.command("frictions")(frictions.frictions)
 app.command("replicate")(replicate.replicate_command)
