@@ -127,9 +127,7 @@ def product_tables(
         return _from_store(opened, seller, buyer, third, year, sources)
 
 
-def embedded_products(
-    seller: str, buyer: str, *, third: str | None = None, year: int | None = None
-) -> ProductTables:
+def embedded_products(seller: str, buyer: str, *, third: str | None = None, year: int | None = None) -> ProductTables:
     """Return the tables of two regions from the package: by HS6 among `DETAILED`, else by HS4.
 
     Raises
@@ -171,7 +169,9 @@ def embedded_products(
         *_filled_note(products, seller, buyer, level),
     ]
     if level == "hs6":
-        notes.append("Suppliers and buyers are known by heading (HS4) and region; US lines are HS 2022, others HS 2017.")
+        notes.append(
+            "Suppliers and buyers are known by heading (HS4) and region; US lines are HS 2022, others HS 2017."
+        )
     else:
         notes.append(
             f"Six digits are known among {', '.join(DETAILED)} only; for {seller} and {buyer} products are headings (HS4)."
@@ -249,7 +249,9 @@ def _from_store(
     else:
         suppliers, words = _unreported_imports(codes[buyer], year, market, sources)
         notes.append(words)
-    bought, words = _or_restored(suppliers[suppliers["origin"] == codes[seller]], codes[seller], codes[buyer], year, market)
+    bought, words = _or_restored(
+        suppliers[suppliers["origin"] == codes[seller]], codes[seller], codes[buyer], year, market
+    )
     back, words_back = _or_restored(
         store.pair(codes[buyer], codes[seller], year=year), codes[buyer], codes[seller], year, market
     )
@@ -406,16 +408,17 @@ def _third_exports(
         level = "hs6" if {seller, third} <= set(DETAILED) else "hs4"
         found = _as_table(_embedded_flow(load_table("products"), seller, third, level))
         if found is not None:
-            return found, f"What {seller} sells to {third} is of the embedded tables, which fill importers that are missing."
+            return (
+                found,
+                f"What {seller} sells to {third} is of the embedded tables, which fill importers that are missing.",
+            )
     raise DataError(
         f"{third} is missing as an importer in {year}, and no other source at hand says what {seller} sells there; "
         "nothing can be redirected from it"
     )
 
 
-def _with_quantities(
-    lines: pd.DataFrame, suppliers: pd.DataFrame, buyers: pd.DataFrame, seller: str
-) -> pd.DataFrame:
+def _with_quantities(lines: pd.DataFrame, suppliers: pd.DataFrame, buyers: pd.DataFrame, seller: str) -> pd.DataFrame:
     """Add tonnes and the value they belong to, where any are stated."""
     if not (suppliers["quantity_t"].notna().any() and buyers["quantity_t"].notna().any()):
         return lines
@@ -461,9 +464,7 @@ def _renamed(table: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
 
 
 def _filled_note(products: pd.DataFrame, seller: str, buyer: str, level: str) -> list[str]:
-    mine = products[
-        (products["origin"] == seller) & (products["destination"] == buyer) & (products["level"] == level)
-    ]
+    mine = products[(products["origin"] == seller) & (products["destination"] == buyer) & (products["level"] == level)]
     value = mine["value_usd"].astype(np.float64)
     filled = float(value[mine["source"].isin(["filled", "mixed"])].sum() / max(float(value.sum()), 1.0))
     if filled <= 0.005:
@@ -502,5 +503,3 @@ def _require_regions(*names: str) -> None:
 
 def _region_of(iso3: str) -> str | None:
     return next((region for region, members in region_members().items() if iso3 in members), None)
-
-

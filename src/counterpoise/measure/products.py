@@ -72,8 +72,10 @@ class ProductStudy:
         The same columns, and ``tier``, for the goods of the Common High Priority List.
     summary
         Totals of the pair over all products: see `product_opportunities`.
+    missing
+        What the tables lack or hold only as mirror data.
     caveats
-        What is missing, next to what it touches.
+        What else a reader must know about the numbers.
     """
 
     seller: str
@@ -84,6 +86,7 @@ class ProductStudy:
     table: pd.DataFrame
     listed: pd.DataFrame
     summary: Mapping[str, Any]
+    missing: tuple[str, ...]
     caveats: tuple[str, ...]
 
     def to_json(self, top: int | None = None) -> dict[str, Any]:
@@ -97,6 +100,7 @@ class ProductStudy:
             "summary": dict(self.summary),
             "products": _records(self.table, top),
             "excluded": _records(self.listed, top),
+            "missing": list(self.missing),
             "caveats": list(self.caveats),
         }
 
@@ -154,8 +158,11 @@ def product_opportunities(
         raise InputError(f"unknown rank '{rank}'{did_you_mean(rank, RANKS) or ';'} Known: {', '.join(RANKS)}")
     if (duties is None) != (tables.third_exports is None):
         raise InputError("goods are redirected where both a third country's duties and the exports to it are given")
-    lines, caveats = tables.lines.copy(), list(tables.notes)
-    for column, words in (("seller_exports_usd", f"{tables.seller} sells"), ("buyer_imports_usd", f"{tables.buyer} buys")):
+    lines, caveats = tables.lines.copy(), list[str]()
+    for column, words in (
+        ("seller_exports_usd", f"{tables.seller} sells"),
+        ("buyer_imports_usd", f"{tables.buyer} buys"),
+    ):
         if not (lines[column] > 0).any():
             raise DataError(f"{tables.source} holds nothing that {words}; there is no product to rank")
     summary = _pair_summary(lines)
@@ -171,7 +178,9 @@ def product_opportunities(
         lines, summary["pushed_out_usd"] = _add_redirected(lines, tables, duties, caveats)
     lines = _add_names(lines)
     if rank == "density" and lines["density"].isna().all():
-        raise InputError("density needs the exports of every country by product, which are not known here; take another rank")
+        raise InputError(
+            "density needs the exports of every country by product, which are not known here; take another rank"
+        )
     tier = lines["hs"].map(_tiers(tables.level))
     _summarise_potential(lines, summary, tier.notna())
     if ranges is not None:
@@ -217,11 +226,14 @@ def product_opportunities(
         table=table.reset_index(drop=True),
         listed=listed.reset_index(drop=True),
         summary=summary,
+        missing=tables.notes,
         caveats=tuple(caveats),
     )
 
 
-def latent_share(study: ProductStudy, spending_usd: Mapping[str, float], *, closed_only: bool = True) -> dict[str, float]:
+def latent_share(
+    study: ProductStudy, spending_usd: Mapping[str, float], *, closed_only: bool = True
+) -> dict[str, float]:
     r"""Return the latent share of each sector: what a line that is zero today would take of the buyer's spending.
 
     Parameters
@@ -302,7 +314,7 @@ def _add_potential(
         )
     columns = ("seller_exports_usd", "world_usd", "buyer_imports_usd", "bought_usd")
     sold, world, wanted, bought = (lines[c].to_numpy(dtype=np.float64) for c in columns)
-    # A heading or total that rounding leaves below the seller's own exports is at least these.
+    # A total that rounding leaves below the seller's own exports is at least these.
     lines["world_usd"] = world = np.maximum(world, sold)
     potential, used = export_potential(sold, world, wanted, bought, ease=ease)
     lines["potential_usd"] = potential
@@ -323,7 +335,9 @@ def _add_advantage(lines: pd.DataFrame, tables: ProductTables, caveats: list[str
     lines["rca"] = balassa_rca(lines["seller_exports_usd"], lines["world_usd"])
     if tables.market is None:
         lines["density"] = np.nan
-        caveats.append("Density does not apply: it needs the exports of every country by product, which are not at hand.")
+        caveats.append(
+            "Density does not apply: it needs the exports of every country by product, which are not at hand."
+        )
         return
     advantage = _advantages(tables.market, lines["hs"])
     own = lines["rca"].to_numpy(dtype=np.float64) >= 1.0
@@ -398,7 +412,9 @@ def _add_costs(
             rates = world.tariff_rate.sel(origin=seller, destination=buyer)
             by_sector = {s: float(rates.sel(sector=s)) for s in world.sectors}
             lines["tariff_rate"] = lines["sector"].map(by_sector)
-            caveats.append(f"Duties are means by sector of {world.meta.name}, {seller} -> {buyer}, not lines of a schedule.")
+            caveats.append(
+                f"Duties are means by sector of {world.meta.name}, {seller} -> {buyer}, not lines of a schedule."
+            )
         else:
             caveats.append(f"Duties are not shown: {world.meta.name} has no {tables.seller} -> {tables.buyer}.")
     if obstacles is not None:

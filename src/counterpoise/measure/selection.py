@@ -37,12 +37,16 @@ def hs_ranges(selection: str | Sequence[str]) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
     for entry in entries:
         if not isinstance(entry, str):
-            problems.append(f"{entry!r} is a {type(entry).__name__}; HS codes are text with their leading zero, as '0101'")
+            problems.append(
+                f"{entry!r} is a {type(entry).__name__}; HS codes are text with their leading zero, as '0101'"
+            )
             continue
         match = _ENTRY.fullmatch(entry)
         first, last = (match[1], match[2] or match[1]) if match else ("", "")
         if not match or len(first) != len(last):
-            length = "an odd number of digits: the leading zero may be lost, write 0101 for 101; " if _odd(entry) else ""
+            length = (
+                "an odd number of digits: the leading zero may be lost, write 0101 for 101; " if _odd(entry) else ""
+            )
             problems.append(f"'{entry}' is no HS code: {length}expected 2, 4 or 6 digits or a range, as 01-24 or 3004")
         elif first > last:
             problems.append(f"'{entry}' runs backwards; expected {last}-{first}")

@@ -45,6 +45,7 @@ _COLUMNS: Mapping[str, tuple[str, str, float, NumberFormat]] = {
     "bought_share": ("Part of imports", "%", 100.0, _SHARE),
     "rca": ("RCA", "", 1.0, _INDEX),
     "density": ("Density", "", 1.0, _INDEX),
+    "competitors": ("Competitors", "", 1.0, _MN),
     "supplier_1": ("First competitor", "", 1.0, _MN),
     "supplier_1_share": ("its part", "%", 100.0, _SHARE),
     "supplier_2": ("Second", "", 1.0, _MN),
@@ -89,7 +90,9 @@ def products_section(study: ProductStudy, *, top: int | None = 30, id: str = "pr
     total = study.summary
     figures = [f for f in (_areas(study, id), _bubbles(study, id), _redirected(study, id)) if f is not None]
     ranked = study.table if top is None else study.table.head(top)
-    tables = [_table(study, ranked, f"The products with most room, {len(ranked)} of {len(study.table):,}", f"{id}-ranking")]
+    brief = top is not None
+    counted = f"The products with most room, {len(ranked)} of {len(study.table):,}"
+    tables = [_table(study, ranked, counted, f"{id}-ranking", " ".join(study.missing), brief=brief)]
     if len(study.listed):
         shown = study.listed if top is None else study.listed.head(top)
         tables.append(
@@ -100,6 +103,7 @@ def products_section(study: ProductStudy, *, top: int | None = 30, id: str = "pr
                 f"{id}-excluded",
                 note="Never recommended. All tiers of the list of February 2024; codes that HS 2022 renamed are there"
                 " under both names.",
+                brief=brief,
             )
         )
     prose = [
@@ -178,7 +182,7 @@ def _ease(study: ProductStudy) -> str:
     return f"The pair trades {abs(ease - 1):.0%} {more} than shares alone would have it (ease {ease:.3f})."
 
 
-def _labelled(study: ProductStudy, rows: pd.DataFrame) -> list[str]:
+def _labelled(rows: pd.DataFrame) -> list[str]:
     return [product_label(hs, name) for hs, name in zip(rows["hs"].astype(str), rows["name"].astype(str), strict=True)]
 
 
@@ -188,7 +192,7 @@ def _areas(study: ProductStudy, id: str) -> Figure | None:
     if rows.empty:
         return None
     head, tail = rows.head(_AREAS), rows.iloc[_AREAS:]
-    parts = [pd.DataFrame({"product": _labelled(study, head), "sector": head["sector"], "usd": head["unrealised_usd"]})]
+    parts = [pd.DataFrame({"product": _labelled(head), "sector": head["sector"], "usd": head["unrealised_usd"]})]
     if len(tail):
         rest = tail.groupby("sector")["unrealised_usd"].agg(["sum", "size"]).reset_index()
         words = [f"{n} other products" for n in rest["size"]]
@@ -210,25 +214,25 @@ def _areas(study: ProductStudy, id: str) -> Figure | None:
         unit="USD mn",
         number=_MN,
         source=study.source,
-        note="Dual-use goods of the Common High Priority List are left out.",
+        note=" ".join(("Dual-use goods of the Common High Priority List are left out.", *study.missing)),
         method=_METHOD,
         id=f"{id}-areas",
     )
 
 
 def _bubbles(study: ProductStudy, id: str) -> Figure | None:
-    """Draw the seller's advantage against its part of what the buyer imports; the area is what is unrealised."""
+    """Draw the seller's advantage against what the buyer takes from others; the area is what is unrealised."""
     rows = study.table[
-        (study.table["unrealised_usd"] > 0) & (study.table["rca"] > 0) & study.table["bought_share"].notna()
+        (study.table["unrealised_usd"] > 0) & (study.table["rca"] > 0) & (study.table["displaceable_usd"] > 0)
     ]
     rows = rows.sort_values("unrealised_usd", ascending=False).head(_BUBBLES)
     if len(rows) < 2:
         return None
     frame = pd.DataFrame(
         {
-            "product": _labelled(study, rows),
+            "product": _labelled(rows),
             "rca": rows["rca"].to_numpy(),
-            "part": 100.0 * rows["bought_share"].to_numpy(dtype=np.float64),
+            "others": rows["displaceable_usd"].to_numpy(dtype=np.float64) / 1e6,
             "unrealised": rows["unrealised_usd"].to_numpy(dtype=np.float64) / 1e6,
             "sector": [display_name(s) for s in rows["sector"]],
         }
@@ -238,19 +242,19 @@ def _bubbles(study: ProductStudy, id: str) -> Figure | None:
     return Figure(
         kind="scatter",
         title=f"In {strong} of the {len(frame)} products with most room {seller} has an advantage in the world",
-        subtitle=f"{seller}'s part of what {buyer} imports, percent; the area is the unrealised potential",
+        subtitle=f"What {buyer} imports from others, USD mn a year; the area is the unrealised potential",
         data=frame,
         x="rca",
-        y="part",
+        y="others",
         size="unrealised",
         series="sector",
         label="product",
-        log=("x",),
+        log=("x", "y"),
         x_title="revealed comparative advantage of the seller (1: as the world), logarithmic",
-        y_title="part of the buyer's imports, %",
+        y_title="imports from others, USD mn, logarithmic",
         x_number=_INDEX,
-        number=_SHARE,
-        unit="%",
+        number=_MN,
+        unit="USD mn",
         headers={"unrealised": "Unrealised potential (USD mn)", "rca": "RCA"},
         source=study.source,
         method=_METHOD,
@@ -266,20 +270,20 @@ def _redirected(study: ProductStudy, id: str) -> Figure | None:
     rows = rows[rows["redirect_room_usd"] > 0]
     if rows.empty:
         return None
-    label = _labelled(study, rows)
+    label = _labelled(rows)
     parts = [
         pd.DataFrame({"product": label, "what": words, "usd": rows[column].to_numpy(dtype=np.float64) / 1e6})
         for column, words in (
             ("pushed_out_usd", "pushed out by the duty"),
-            ("redirect_room_usd", "at most, what the buyer takes from others now"),
+            ("redirect_room_usd", "of that at most what the buyer now takes from others"),
         )
     ]
     total = study.summary
     third = display_name(str(total.get("third") or "the third country"))
     return Figure(
         kind="bar",
-        title=f"Of {_bn(float(total['pushed_out_usd']))} that the duty of {third} pushes out, {display_name(study.buyer)}"
-        f" has room for {_bn(float(total['redirect_room_usd']))} at most",
+        title=f"New duties ({third}) push out {_bn(float(total['pushed_out_usd']))} of what {display_name(study.seller)}"
+        f" sells; {display_name(study.buyer)} has room for {_bn(float(total['redirect_room_usd']))} at most",
         subtitle="USD mn a year, partial equilibrium, prices fixed",
         data=pd.concat(parts, ignore_index=True),
         x="product",
@@ -296,19 +300,36 @@ def _redirected(study: ProductStudy, id: str) -> Figure | None:
     )
 
 
-def _table(study: ProductStudy, rows: pd.DataFrame, title: str, id: str, note: str = "") -> TableBlock:
-    columns = [c for c in _COLUMNS if c in rows and not rows[c].isna().all()]
+def _table(study: ProductStudy, rows: pd.DataFrame, title: str, id: str, note: str = "", *, brief: bool) -> TableBlock:
+    """Return rows as a table: every column, or the few that fit a page."""
+    rows = rows.assign(competitors=_competitors(rows))
+    wanted = _brief(rows) if brief else [c for c in _COLUMNS if c != "competitors"]
+    columns = [c for c in wanted if c in rows and not rows[c].isna().all()]
     frame = pd.DataFrame({c: rows[c] * _COLUMNS[c][2] if _COLUMNS[c][2] != 1.0 else rows[c] for c in columns})
-    if study.level == "hs6":
-        frame["name"] = rows["name"].astype(str)
-    numeric = [c for c in columns if c not in ("hs", "name", "tier") and not c.startswith("supplier_") or "share" in c]
+    numeric = [c for c in columns if pd.api.types.is_numeric_dtype(frame[c])]
     return TableBlock(
         title=title,
         frame=frame.reset_index(drop=True),
         source=study.source,
         headers={c: _COLUMNS[c][0] for c in columns},
         units={c: _COLUMNS[c][1] for c in columns if _COLUMNS[c][1]},
-        formats={c: _COLUMNS[c][3] for c in numeric} | ({"supplier_hhi": _INDEX} if "supplier_hhi" in columns else {}),
+        formats={c: _COLUMNS[c][3] for c in numeric},
         note=note,
         id=id,
     )
+
+
+def _brief(rows: pd.DataFrame) -> list[str]:
+    columns = ["hs", "name", "competitors", "unrealised_usd", "bought_usd", "buyer_imports_usd", "rca"]
+    if "pushed_out_usd" in rows:
+        columns[6:7] = ["pushed_out_usd", "redirect_room_usd"]
+    return [*columns, "tier"]
+
+
+def _competitors(rows: pd.DataFrame) -> list[str]:
+    """Return the two largest competitors of each product, with their parts of what the buyer imports."""
+    out: list[str] = []
+    for row in rows.to_dict("records"):
+        named = [(str(row[f"supplier_{k}"]), float(row[f"supplier_{k}_share"])) for k in (1, 2)]
+        out.append(", ".join(f"{name} {part:.0%}" for name, part in named if name))
+    return out

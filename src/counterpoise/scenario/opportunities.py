@@ -106,7 +106,9 @@ def duties_by_product(
         and {places[seller], "all"} & set(m.origins)
     ]
     if not ours:
-        raise InputError(f"the scenario '{chosen.name}' has no duty of {third} on {seller}; name another with --scenario")
+        raise InputError(
+            f"the scenario '{chosen.name}' has no duty of {third} on {seller}; name another with --scenario"
+        )
     only = chosen.model_copy(update={"measure": tuple(ours)})
     pair = places[seller], places[third]
     compiled = compile_scenario(only, world, products=_every(codes, *pair), as_of=as_of)
@@ -212,7 +214,9 @@ def _place(name: str) -> str:
 def _require_known(world: World, places: dict[str, str]) -> None:
     lacking = [f"'{name}'" for name, place in places.items() if place not in world.countries]
     if lacking:
-        raise InputError(f"{world.meta.name} does not know {' and '.join(lacking)}; it has {', '.join(world.countries)}")
+        raise InputError(
+            f"{world.meta.name} does not know {' and '.join(lacking)}; it has {', '.join(world.countries)}"
+        )
 
 
 def _every(codes: Sequence[str], origin: str, destination: str) -> pd.DataFrame:

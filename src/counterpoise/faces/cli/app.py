@@ -9,7 +9,19 @@ from typer.core import TyperGroup
 
 from counterpoise import __version__
 from counterpoise.core.errors import WorkbenchError
-from counterpoise.faces.cli import bench, data, doctor, frictions, gap, products, replicate, run, scenarios, simulate
+from counterpoise.faces.cli import (
+    bench,
+    data,
+    doctor,
+    estimate,
+    frictions,
+    gap,
+    products,
+    replicate,
+    run,
+    scenarios,
+    simulate,
+)
 
 __all__ = ["app"]
 
@@ -65,6 +77,7 @@ app.command("simulate")(simulate.simulate)
 app.command("frictions")(frictions.frictions)
 app.command("replicate")(replicate.replicate_command)
 app.command("bench")(bench.bench_command)
+app.add_typer(estimate.app, name="estimate")
 app.add_typer(data.app, name="data")
 app.add_typer(scenarios.app, name="scenarios")
 app.command("schema")(scenarios.schema)

@@ -82,7 +82,9 @@ def products_command(
 
         found = duties_by_product(redirect_from, a, codes, scenario=scenario, as_of=day)
         duties = found.table
-        words = f"Duties of {redirect_from} as of {found.as_of} ({found.scenario}): " + "; ".join(found.measures or ("none",))
+        words = f"Duties of {redirect_from} as of {found.as_of} ({found.scenario}): " + "; ".join(
+            found.measures or ("none",)
+        )
     study = product_opportunities(
         tables,
         hs=hs,
@@ -235,5 +237,5 @@ def _chapter(total: object, name: str) -> str:
 
 
 def _say_caveats(study: ProductStudy, words: str) -> None:
-    for caveat in (*([words] if words else []), *study.caveats, f"Source: {study.source}"):
+    for caveat in (*([words] if words else []), *study.missing, *study.caveats, f"Source: {study.source}"):
         say(caveat)
