@@ -6,7 +6,6 @@ need nothing but the package. What each leaves out is in ``notes``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -162,10 +161,10 @@ def embedded_products(seller: str, buyer: str, *, third: str | None = None, year
     )
     suppliers = headings.loc[(headings["destination"] == buyer) & (headings["hs"] != _POOLED)]
     buyers = headings.loc[(headings["origin"] == seller) & (headings["hs"] != _POOLED)]
-    market = headings.loc[headings["hs"] != _POOLED].groupby(["origin", "hs"], as_index=False)["value_usd"].sum()
+    market = headings.loc[headings["hs"] != _POOLED, :].groupby(["origin", "hs"])["value_usd"].sum().reset_index()
     notes = [
-        "The embedded tables hold 24 regions in 2024, customs values; trade inside a region (the Union, ASEAN and others)"
-        " is left out of every total, and flows under 1,000 USD count as zero.",
+        "The embedded tables hold 24 regions in 2024, customs values; trade inside a region (the Union, ASEAN and"
+        " others) is left out of every total, and flows under 1,000 USD count as zero.",
         *_filled_note(products, seller, buyer, level),
     ]
     if level == "hs6":
@@ -174,7 +173,7 @@ def embedded_products(seller: str, buyer: str, *, third: str | None = None, year
         )
     else:
         notes.append(
-            f"Six digits are known among {', '.join(DETAILED)} only; for {seller} and {buyer} products are headings (HS4)."
+            f"Six digits are known among {', '.join(DETAILED)} only: for {seller} and {buyer} products are headings."
         )
     third_exports = None
     if third is not None:
@@ -221,10 +220,12 @@ def mirror_notes(seller: str, buyer: str, *, filled: bool) -> tuple[str, ...]:
     union = set(members["EU27"]) if (mine["exporter"] == "EU27").any() else set[str]()
     mine = mine[(mine["value_2023_usd"] >= SILENT_USD) & ~mine["exporter"].isin(list(union))]
     reported = mine.groupby("importer")["value_2024_usd"].transform("count") > 0
-    gone = mine[reported & (mine["value_2024_usd"].fillna(0.0) < COLLAPSE_RATIO * mine["value_2023_usd"])]
-    gone = gone.sort_values("value_2023_usd", ascending=False)
+    gone = mine.loc[reported & (mine["value_2024_usd"].fillna(0.0) < COLLAPSE_RATIO * mine["value_2023_usd"]), :]
+    gone = gone.sort_values(by=["value_2023_usd"], ascending=False)
     if len(gone):
-        shown = ", ".join(f"{r.exporter} ({r.value_2023_usd / 1e9:.2f} bn)" for r in gone.head(_NAMED).itertuples())
+        first = gone.head(_NAMED)
+        named = zip(first["exporter"].astype(str), first["value_2023_usd"].astype(float), strict=True)
+        shown = ", ".join(f"{exporter} ({usd / 1e9:.2f} bn)" for exporter, usd in named)
         more = f" and {len(gone) - _NAMED} more" if len(gone) > _NAMED else ""
         rest = "what they sold in 2023 is filled in" if filled else "their goods are missing from the buyer's imports"
         notes.append(
@@ -257,7 +258,8 @@ def _from_store(
     )
     imports = _sums(suppliers)
     if words:
-        suppliers = pd.concat([suppliers, _as_table(bought).assign(origin=codes[seller])], ignore_index=True)
+        restored = pd.DataFrame({"origin": codes[seller], "hs": bought.index, "value_usd": bought.to_numpy()})
+        suppliers = pd.concat([suppliers, restored], ignore_index=True)
         imports = imports.add(bought, fill_value=0.0)
     lines = _join_lines(
         bought_usd=bought,
@@ -302,7 +304,7 @@ def _worded(table: pd.DataFrame, column: str) -> pd.DataFrame:
 def _or_restored(
     recorded: pd.DataFrame, seller: str, buyer: str, year: int, market: pd.DataFrame
 ) -> tuple[pd.Series[float], tuple[str, ...]]:
-    """Return a flow by product; where nothing is recorded in 2024, its total of 2023 in the seller's mix, and say so."""
+    """Return a flow by product; where 2024 has no record, the total of 2023 in the seller's mix, with words on it."""
     if len(recorded):
         return _sums(recorded), ()
     nothing = pd.Series(dtype="float64")
@@ -316,7 +318,7 @@ def _or_restored(
         return nothing, (f"{absent}, and 2023 has no record either.",)
     total = float(before.iloc[0])
     return mix / mix.sum() * total, (
-        f"{absent}. RESTORED: its total of 2023 ({total / 1e6:,.0f} mn USD), split by what {seller} sells to the world.",
+        f"{absent}. RESTORED: its total of 2023 ({total / 1e6:,.0f} mn USD), split as what {seller} sells the world.",
     )
 
 
@@ -326,8 +328,8 @@ def _missing_importers(store: TradeStore, seller: str, year: int) -> list[str]:
     if not lacking:
         return []
     note = (
-        f"Importers that are missing in {year}: {', '.join(lacking)}. What {seller} sells them, and what they buy, is in"
-        f" no number here: its exports, world trade and every share are of {len(store.reporters(year))} importers"
+        f"Importers that are missing in {year}: {', '.join(lacking)}. What {seller} sells them, and what they buy, is"
+        f" in no number here: its exports, world trade and every share are of {len(store.reporters(year))} importers"
     )
     if year != 2024:
         return [note + "."]
@@ -343,7 +345,7 @@ def _unreported_imports(
 ) -> tuple[pd.DataFrame, str]:
     """Return what an importer buys that the store lacks: from the US Census, or filled; and which of them.
 
-    Filled imports are the total that each supplier sold the buyer in 2023, split by what the supplier sells to the world.
+    Filled imports are the total that each supplier sold the buyer in 2023, split as what the supplier sells the world.
 
     Raises
     ------
@@ -370,9 +372,9 @@ def _unreported_imports(
     left_out = float(total[~total.index.isin(list(sold.index))].sum() / total.sum())
     words = (
         f"FILLED, NOT REPORTED: the source of {year} lacks {buyer} as an importer. What each supplier sold it in all in"
-        f" 2023 ({total.sum() / 1e9:,.0f} bn USD) is split by what that supplier sells to the world in {year}: suppliers,"
-        f" potential and unrealised trade by product are estimates of the order of size. {100 * left_out:.1f} % of it has"
-        " no such mix and is left out."
+        f" 2023 ({total.sum() / 1e9:,.0f} bn USD) is split as what that supplier sells the world in {year}: suppliers,"
+        " potential and unrealised trade by product are estimates of the order of size."
+        f" {100 * left_out:.1f} % of it has no such mix and is left out."
     )
     table = pd.DataFrame({"origin": owner, "hs": known["hs"], "value_usd": filled, "quantity_t": np.nan})
     return table.reset_index(drop=True), words

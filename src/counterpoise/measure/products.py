@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -147,8 +147,8 @@ def product_opportunities(
     Raises
     ------
     InputError
-        If the selection cannot be read or holds no traded product, the rank is unknown or does not apply, or duties come
-        without a third country.
+        If the selection cannot be read or holds no traded product, the rank is unknown or does not apply, or duties
+        come without a third country.
     DataError
         If one side of the pair has no trade at all.
     """
@@ -209,12 +209,12 @@ def product_opportunities(
         summary["third"] = tables.third
         summary["redirect_room_usd"] = float(table["redirect_room_usd"].sum())
     caveats.append(
-        "A ranking of goods is no licence to trade them: export controls and sanctions of every country apply as they are."
+        "A ranking of goods is no licence to trade them: export controls and sanctions of every country apply."
     )
     if len(listed):
         caveats.append(
-            f"{len(listed)} products of the Common High Priority List (dual-use; {listed['bought_usd'].sum() / 1e6:,.1f} mn "
-            "USD bought today) are excluded from the ranking and shown apart"
+            f"{len(listed)} products of the Common High Priority List ({listed['bought_usd'].sum() / 1e6:,.1f} "
+            "mn USD bought today) are excluded from the ranking and shown apart"
             + ("; a heading counts when any of it is listed." if tables.level == "hs4" else ".")
         )
     return ProductStudy(
@@ -276,7 +276,7 @@ def latent_share(
 
 
 def _records(table: pd.DataFrame, top: int | None) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = (table if top is None else table.head(top)).to_dict("records")  # pyright: ignore[reportAssignmentType]
+    rows = cast("list[dict[str, Any]]", (table if top is None else table.head(top)).to_dict("records"))
     return [{k: None if isinstance(v, float) and np.isnan(v) else v for k, v in row.items()} for row in rows]
 
 
@@ -372,9 +372,11 @@ def _add_suppliers(lines: pd.DataFrame, tables: ProductTables) -> None:
     others = others.sort_values(["hs", "value_usd", "exporter"], ascending=[True, False, True])
     place = others.groupby("hs").cumcount()
     for k in range(COMPETITORS):
-        mine = others[place == k].set_index("hs")
-        lines[f"supplier_{k + 1}"] = key.map(mine["exporter"]).fillna("")
-        lines[f"supplier_{k + 1}_share"] = key.map(mine["part"])
+        mine = others[place == k]
+        names = dict(zip(mine["hs"].astype(str), mine["exporter"].astype(str), strict=True))
+        parts = dict(zip(mine["hs"].astype(str), mine["part"].astype(float), strict=True))
+        lines[f"supplier_{k + 1}"] = [names.get(code, "") for code in key]
+        lines[f"supplier_{k + 1}_share"] = [parts.get(code, np.nan) for code in key]
 
 
 def _add_unit_values(lines: pd.DataFrame, tables: ProductTables, caveats: list[str]) -> None:
@@ -441,8 +443,8 @@ def _add_redirected(
     lines = lines.merge(found.table, on="hs", how="left", validate="one_to_one")
     lines["redirect_room_usd"] = np.minimum(lines["pushed_out_usd"], lines["displaceable_usd"])
     caveats.append(
-        f"Pushed out of {tables.third} is what a partial equilibrium gives with prices fixed; what {tables.buyer} could "
-        "take of it is at most what it buys from others. Neither is a forecast."
+        f"Pushed out of {tables.third} is what a partial equilibrium gives with prices fixed; what {tables.buyer} "
+        "could take of it is at most what it buys from others. Neither is a forecast."
     )
     caveats += found.notes
     return lines, float(found.table["pushed_out_usd"].sum())

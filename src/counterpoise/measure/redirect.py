@@ -63,7 +63,7 @@ def pushed_out(
     problems = [f"{s} has no trade elasticity" for s in sorted(set(lines["sector"]) - set(trade_elasticity))]
     rates = duties[["rate_before", "rate_after"]].to_numpy(dtype=np.float64)
     bad = ~np.isfinite(rates).all(axis=1) | (rates <= -1).any(axis=1)
-    problems += [f"HS {hs} has rates that cannot be used" for hs in duties.loc[bad, "hs"]]
+    problems += [f"HS {hs} has rates that cannot be used" for hs in duties["hs"].to_numpy()[bad].tolist()]
     raise_all(InputError, "the pushed-out goods cannot be found", problems)
     value, lost = _placed(lines, third_exports)
     before, after = (_by_prefix(lines["hs"], duties, column) for column in ("rate_before", "rate_after"))
@@ -82,8 +82,8 @@ def pushed_out(
     total = float(third_exports["value_usd"].sum())
     if lost > 0.001 * total:
         notes.append(
-            f"{100 * lost / total:.1f} % of what is sold to the third country is in codes that the pair's table does not "
-            "have (another edition of the HS, or special chapters) and is left out."
+            f"{100 * lost / total:.1f} % of what is sold to the third country is in codes that the pair's table lacks "
+            "(another edition of the HS, or special chapters) and is left out."
         )
     return PushedOut(table, tuple(notes))
 

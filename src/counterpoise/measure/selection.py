@@ -59,7 +59,7 @@ def hs_ranges(selection: str | Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 
 def in_ranges(codes: pd.Series[str], ranges: Sequence[tuple[str, str]]) -> pd.Series[bool]:
-    """Say which codes, all of one length, lie in any of the ranges; headings count where a finer range reaches into them.
+    """Say which codes, all of one length, lie in any of the ranges; a heading that a finer range reaches into does.
 
     Examples
     --------

@@ -29,9 +29,9 @@ _INDEX = NumberFormat(2)
 _AREAS, _BUBBLES, _BARS = 40, 40, 15
 
 _METHOD = (
-    "Static export potential of Decreux and Spies (2016): the seller's share in world trade of a product, times what the"
-    " buyer imports of it, times the ease of trade of the pair; unrealised is what of it is not traded today. RCA is"
-    " Balassa's index. One year, no projections, prices and all else as they are."
+    "Static export potential of Decreux and Spies (2016): the seller's share in world trade of a product, times"
+    " what the buyer imports of it, times the ease of trade of the pair; unrealised is what of it is not traded today."
+    " RCA is Balassa's index. One year, no projections, prices and all else as they are."
 )
 
 _COLUMNS: Mapping[str, tuple[str, str, float, NumberFormat]] = {
@@ -107,18 +107,18 @@ def products_section(study: ProductStudy, *, top: int | None = 30, id: str = "pr
             )
         )
     prose = [
-        f"{buyer} buys {_bn(total['bought_usd'])} from {seller} and {_bn(total['buyer_imports_usd'])} from all the world"
-        f" in {study.year}. What {seller} sells fits what {buyer} buys to {total['complementarity']:.1f} of 100"
+        f"{buyer} buys {_bn(total['bought_usd'])} from {seller} and {_bn(total['buyer_imports_usd'])} from all the"
+        f" world in {study.year}. What {seller} sells fits what {buyer} buys to {total['complementarity']:.1f} of 100"
         f" (complementarity over {_digits(study)}). {_ease(study)}",
         f"By its shares {seller} could sell **{_bn(total['unrealised_usd'])}** more in the products where it sells less"
-        f" than its potential; {_bn(total['unrealised_listed_usd'])} of that is dual-use and excluded. It is no forecast:"
-        f" potentials with the pair's own ease add up to what is traded already, so that this sum says how much would"
-        " have to move from where the pair trades above its shares to where it trades below them.",
+        f" than its potential; {_bn(total['unrealised_listed_usd'])} of that is dual-use and excluded.",
+        "This is no forecast: potentials with the pair's own ease add up to what is traded already, so that the sum says"
+        " how much would have to move from where the pair trades above its shares to where it trades below them.",
         *study.caveats,
     ]
     return Section(
         id=id,
-        title=f"The products: {_bn(total['unrealised_usd'])} between what {buyer} buys from {seller} and what shares say",
+        title=f"The products: {_bn(total['unrealised_usd'])} between what {buyer} buys of {seller} and what shares say",
         prose=tuple(prose),
         figures=tuple(figures),
         tables=tuple(tables),
@@ -136,7 +136,8 @@ def products_document(study: ProductStudy, manifest: Mapping[str, Any], *, top: 
         f" that from {seller}."
     )
     sentences = [
-        f"{buyer} buys **{_bn(total['bought_usd'])}** a year from {seller} and sells it **{_bn(total['sold_back_usd'])}**.",
+        f"{buyer} buys **{_bn(total['bought_usd'])}** of {seller} a year and sells it"
+        f" **{_bn(total['sold_back_usd'])}**.",
         f"What {seller} sells fits what {buyer} buys to **{total['complementarity']:.1f}** of 100.",
         f"The static export potential that is not used comes to **{_bn(total['unrealised_usd'])}**.",
         first,
@@ -206,7 +207,7 @@ def _areas(study: ProductStudy, id: str) -> Figure | None:
     return Figure(
         kind="treemap",
         title=f"{part:.0%} of the unused potential is in {lead}",
-        subtitle=f"Unrealised export potential {display_name(study.seller)} to {display_name(study.buyer)}, USD mn a year",
+        subtitle=f"Unrealised potential, {display_name(study.seller)} to {display_name(study.buyer)}, USD mn a year",
         data=frame,
         label="product",
         value="usd",
@@ -282,8 +283,9 @@ def _redirected(study: ProductStudy, id: str) -> Figure | None:
     third = display_name(str(total.get("third") or "the third country"))
     return Figure(
         kind="bar",
-        title=f"New duties ({third}) push out {_bn(float(total['pushed_out_usd']))} of what {display_name(study.seller)}"
-        f" sells; {display_name(study.buyer)} has room for {_bn(float(total['redirect_room_usd']))} at most",
+        title=f"New duties ({third}) push out {_bn(float(total['pushed_out_usd']))} of what"
+        f" {display_name(study.seller)} sells; {display_name(study.buyer)} has room for"
+        f" {_bn(float(total['redirect_room_usd']))} at most",
         subtitle="USD mn a year, partial equilibrium, prices fixed",
         data=pd.concat(parts, ignore_index=True),
         x="product",
@@ -294,8 +296,8 @@ def _redirected(study: ProductStudy, id: str) -> Figure | None:
         unit="USD mn",
         number=_MN,
         source=study.source,
-        method="Pushed out: v (1 - ((1 + t') / (1 + t))^-(theta + 1)) by product, elasticities by sector (Fontagné, Guimbard"
-        " and Orefice 2022). Room: the smaller of that and what the buyer imports from other suppliers.",
+        method="Pushed out: v (1 - ((1 + t') / (1 + t))^-(theta + 1)) by product, elasticities by sector (Fontagné,"
+        " Guimbard and Orefice 2022). Room: the smaller of that and what the buyer imports from other suppliers.",
         id=f"{id}-redirected",
     )
 

@@ -130,7 +130,16 @@ def obstacles_by_product(scenario: Scenario, seller: str, buyer: str, codes: Seq
     """
     places = {name: _place(name) for name in (seller, buyer)}
     obstacles = [
-        m.model_copy(update={"removed": True, "removal_share": 1.0, "added": False, "exempt": (), "valid_from": None})
+        m.model_copy(
+            update={
+                "removed": True,
+                "removal_share": 1.0,
+                "added": False,
+                "exempt": (),
+                "valid_from": None,
+                "valid_until": None,
+            }
+        )
         for m in scenario.measure
         if isinstance(m, Obstacle)
         and {places[seller], "all"} & set(m.origins)
@@ -177,8 +186,8 @@ def purchase_fragment(
         raise InputError("a purchase programme needs at least one product; widen --hs or --top")
     if places[seller] == places[buyer]:
         raise InputError(
-            f"{seller} and {buyer} both lie in {places[seller]}, one region of the embedded world: no trade between them"
-            " is in it, and no programme can be solved"
+            f"{seller} and {buyer} both lie in {places[seller]}, one region of the embedded world: no trade between"
+            " them is in it, and no programme can be solved"
         )
     quoted = ", ".join(f'"{code}"' for code in codes)
     parent = [f'extends = "{extends}"'] if extends else []

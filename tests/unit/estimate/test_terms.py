@@ -25,6 +25,7 @@ from counterpoise.estimate import (
     trade_elasticity_of,
 )
 from counterpoise.scenario import load_scenario, scenario_world
+from counterpoise.scenario.schema import Obstacle
 
 needs_pyfixest = pytest.mark.skipif(
     importlib.util.find_spec("pyfixest") is None, reason="the extra 'estimate' is not installed"
@@ -44,7 +45,7 @@ def simulated(rng: np.random.Generator, countries: int = 14, years: int = 5, the
         list(product(names, names, range(2001, 2001 + years))), columns=["exporter", "importer", "year"]
     )
     rows = rows[rows["exporter"] != rows["importer"]].reset_index(drop=True)
-    effects = {}
+    effects: dict[str, np.ndarray] = {}
     for columns in (["exporter", "year"], ["importer", "year"], ["exporter", "importer"]):
         key = pd.MultiIndex.from_frame(rows[columns])
         drawn = pd.Series(rng.normal(0.0, 0.3, key.nunique()), index=key.unique())
@@ -52,9 +53,13 @@ def simulated(rng: np.random.Generator, countries: int = 14, years: int = 5, the
     pair = effects["exporter^importer"]
     rows["lntariff"] = np.log1p(np.clip(0.15 - 0.12 * pair + rng.normal(0.0, 0.08, len(rows)), 0.0, None))
     rows["agreement"] = (rng.random(len(rows)) < 0.35 + 0.3 * np.tanh(3 * pair)).astype(float)
-    mean = np.exp(8 - (theta + 1) * rows["lntariff"] + AGREEMENT * rows["agreement"] + sum(effects.values()))
+    mean = np.exp(8 - (theta + 1) * rows["lntariff"] + AGREEMENT * rows["agreement"] + np.sum(list(effects.values()), axis=0))
     rows["trade"] = mean * rng.gamma(5.0, 0.2, len(rows))
     return rows
+
+
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.pinv(matrix, rcond=1e-10, hermitian=True), dtype=np.float64)
 
 
 def slow_poisson(
@@ -71,17 +76,17 @@ def slow_poisson(
     y = y / y.mean()
     k = len(regressors)
     # Redundant effects leave the likelihood flat in some directions: the pseudo-inverse stays out of them.
-    b = np.linalg.lstsq(x, np.log(y), rcond=None)[0]
+    b: np.ndarray = np.asarray(np.linalg.lstsq(x, np.log(y), rcond=None)[0])
     for _ in range(50):
         mean = np.exp(x @ b)
-        step = np.linalg.pinv((x.T * mean) @ x, rcond=1e-10, hermitian=True) @ (x.T @ (y - mean))
+        step = _inverse((x.T * mean) @ x) @ (x.T @ (y - mean))
         b = b + step
         if np.abs(x @ step).max() < 1e-11:
             break
     else:
         raise AssertionError("Newton's method did not settle")
     mean = np.exp(x @ b)
-    bread = np.linalg.pinv((x.T * mean) @ x, rcond=1e-10, hermitian=True)
+    bread = _inverse((x.T * mean) @ x)
     score = x * (y - mean)[:, None]
     by_pair = pd.DataFrame(score).groupby(rows["exporter"] + rows["importer"]).sum().to_numpy()
     errors = [np.sqrt(np.diag(bread @ (s.T @ s) @ bread)[:k] * (len(s) / (len(s) - 1))) for s in (score, by_pair)]
@@ -150,7 +155,7 @@ def test_faults_of_every_part_are_listed(rng: np.random.Generator) -> None:
     with pytest.raises(InputError, match="did you mean 'sector'"):
         estimate_by(rows, parse_spec(PANEL), by="secto")
     with pytest.raises(InputError, match="1 empty cells"):
-        estimate_by(rows.assign(sector=[None, *["x"] * (len(rows) - 1)]), parse_spec(PANEL), by="sector")
+        estimate_by(rows.assign(sector=rows["sector"].where(rows.index > 0)), parse_spec(PANEL), by="sector")
 
 
 @needs_pyfixest
@@ -217,6 +222,8 @@ def test_a_scenario_carries_elasticities_and_costs(tmp_path: Path) -> None:
     position = scenario_world(scenario).sectors.index("food")
     assert float(scenario_world(scenario).trade_elasticity[position]) == 3.5
     pta, border = scenario.measure
+    assert isinstance(pta, Obstacle)
+    assert isinstance(border, Obstacle)
     assert (pta.removed, border.removed, border.added) == (True, False, True)
     assert pta.ave.central == pytest.approx(1 / 0.9 - 1)
     assert (pta.ave.low, border.ave.high) == (0.0, 0.4)

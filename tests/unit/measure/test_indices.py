@@ -22,7 +22,7 @@ from counterpoise.measure.indices import (
 
 @pytest.fixture
 def exports(rng: np.random.Generator) -> np.ndarray:
-    """Exports of nine countries in fourteen products, half of them none; one product that nobody sells."""
+    """Draw exports of nine countries in fourteen products, half of them none; one product that nobody sells."""
     table = rng.lognormal(0.0, 2.0, (9, 14)) * (rng.random((9, 14)) < 0.5)
     table[:, 13] = 0.0
     return table
@@ -113,7 +113,7 @@ def test_concentration_and_two_way_trade() -> None:
 
 
 def test_what_does_not_apply_is_refused_in_words() -> None:
-    with pytest.raises(InputError, match="negative|zero or more"):
+    with pytest.raises(InputError, match="zero or more"):
         balassa_rca([[1.0, -1.0]])
     with pytest.raises(InputError, match=r"2 problems"):
         balassa_rca([[np.nan, np.inf]])

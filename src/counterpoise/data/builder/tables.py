@@ -47,9 +47,9 @@ def markets_table(trade: Trade) -> pd.DataFrame:
     -------
     Table hs (six digits), value_usd (float32, four significant digits); sorted.
     """
-    table = trade.lines.groupby("hs6", as_index=False)["value_usd"].sum().rename(columns={"hs6": "hs"})
-    table["value_usd"] = significant(table["value_usd"].to_numpy(dtype=np.float64), 4).astype(np.float32)
-    return table.sort_values("hs", ignore_index=True)
+    sums = trade.lines.groupby("hs6")["value_usd"].sum().sort_index()
+    value = significant(sums.to_numpy(dtype=np.float64), 4).astype(np.float32)
+    return pd.DataFrame({"hs": sums.index.to_numpy(), "value_usd": value})
 
 
 def _by(lines: pd.DataFrame) -> pd.DataFrame:

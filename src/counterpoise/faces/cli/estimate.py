@@ -117,8 +117,8 @@ def _check(
         problems.append(f"--flows '{flows}'{did_you_mean(flows, _FLOWS) or ';'} expected {' or '.join(_FLOWS)}")
     if tariff is not None and flows is None:
         problems.append(
-            "--tariff needs --flows: customs where flows are before duty (theta = -b - 1), inclusive where the duty is in "
-            "them (theta = -b)"
+            "--tariff needs --flows: customs where flows are before duty (theta = -b - 1), inclusive where the duty is "
+            "in them (theta = -b)"
         )
     if tariff is not None and theta is not None:
         problems.append("--tariff estimates the elasticity and --theta gives one; leave one of them out")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,7 @@ from counterpoise.faces.cli.options import AsJson, AsOf, Offline, Output, Source
 from counterpoise.faces.cli.show import bn, number, print_json, print_table, say, write_table
 
 if TYPE_CHECKING:
+    from counterpoise.core import World
     from counterpoise.measure.products import ProductStudy
 
 __all__ = ["products_command"]
@@ -146,7 +148,7 @@ def _obstacles(scenario: str | None, a: str, b: str, codes: list[str]) -> dict[s
     return obstacles_by_product(load_scenario(scenario or FLAGSHIP), a, b, codes) or None
 
 
-def _world() -> object:
+def _world() -> World:
     from counterpoise.data import load_world
 
     return load_world()
@@ -230,8 +232,7 @@ def _show(study: ProductStudy, top: int, words: str) -> None:
     _say_caveats(study, words)
 
 
-def _chapter(total: object, name: str) -> str:
-    assert isinstance(total, dict)
+def _chapter(total: Mapping[str, Any], name: str) -> str:
     chapter = total[name]
     return "–" if chapter is None else f"HS {chapter}, {number(100 * float(total[f'{name}_share']), 1)} %"
 
