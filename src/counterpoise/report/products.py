@@ -26,7 +26,7 @@ SUFFIXES = (".html", ".xlsx")
 _MN = NumberFormat(1)
 _SHARE = NumberFormat(1, suffix=" %", axis_suffix=" %")
 _INDEX = NumberFormat(2)
-_AREAS, _BUBBLES, _BARS = 40, 40, 15
+_AREAS, _BUBBLES, _BARS = 60, 40, 15
 
 _METHOD = (
     "Static export potential of Decreux and Spies (2016): the seller's share in world trade of a product, times"
@@ -114,7 +114,7 @@ def products_section(study: ProductStudy, *, top: int | None = 30, id: str = "pr
         f" than its potential; {_bn(total['unrealised_listed_usd'])} of that is dual-use and excluded.",
         "This is no forecast: potentials with the pair's own ease add up to what is traded already, so that the sum says"
         " how much would have to move from where the pair trades above its shares to where it trades below them.",
-        *study.caveats,
+        " ".join(study.caveats),
     ]
     return Section(
         id=id,
@@ -180,7 +180,7 @@ def _ease(study: ProductStudy) -> str:
     if kind != "pair":
         return f"The ease of trade is set to {ease:.3g}."
     more = "more" if ease >= 1 else "less"
-    return f"The pair trades {abs(ease - 1):.0%} {more} than shares alone would have it (ease {ease:.3f})."
+    return f"The pair trades {100 * abs(ease - 1):.0f} % {more} than shares alone would have it (ease {ease:.3f})."
 
 
 def _labelled(rows: pd.DataFrame) -> list[str]:
@@ -188,15 +188,18 @@ def _labelled(rows: pd.DataFrame) -> list[str]:
 
 
 def _areas(study: ProductStudy, id: str) -> Figure | None:
-    """Draw what is unrealised, by product within its sector."""
-    rows = study.table[study.table["unrealised_usd"] > 0].sort_values("unrealised_usd", ascending=False)
+    """Draw what is unrealised, by heading within its sector."""
+    rows = study.table[study.table["unrealised_usd"] > 0]
     if rows.empty:
         return None
+    rows = rows.assign(hs=rows["hs"].str[:4])
+    rows = rows.groupby(["hs", "name", "sector"])["unrealised_usd"].sum().reset_index()
+    rows = rows.sort_values(by=["unrealised_usd"], ascending=False)
     head, tail = rows.head(_AREAS), rows.iloc[_AREAS:]
     parts = [pd.DataFrame({"product": _labelled(head), "sector": head["sector"], "usd": head["unrealised_usd"]})]
     if len(tail):
         rest = tail.groupby("sector")["unrealised_usd"].agg(["sum", "size"]).reset_index()
-        words = [f"{n} other products" for n in rest["size"]]
+        words = [f"{n} more headings" if n > 1 else "1 more heading" for n in rest["size"]]
         parts.append(pd.DataFrame({"product": words, "sector": rest["sector"], "usd": rest["sum"]}))
     frame = pd.concat(parts, ignore_index=True)
     frame["usd"] = frame["usd"] / 1e6
@@ -206,7 +209,7 @@ def _areas(study: ProductStudy, id: str) -> Figure | None:
     part = float(sums.iloc[:2].sum() / sums.sum())
     return Figure(
         kind="treemap",
-        title=f"{part:.0%} of the unused potential is in {lead}",
+        title=f"{100 * part:.0f} % of the unused potential is in {lead}",
         subtitle=f"Unrealised potential, {display_name(study.seller)} to {display_name(study.buyer)}, USD mn a year",
         data=frame,
         label="product",
@@ -333,5 +336,5 @@ def _competitors(rows: pd.DataFrame) -> list[str]:
     out: list[str] = []
     for row in rows.to_dict("records"):
         named = [(str(row[f"supplier_{k}"]), float(row[f"supplier_{k}_share"])) for k in (1, 2)]
-        out.append(", ".join(f"{name} {part:.0%}" for name, part in named if name))
+        out.append(", ".join(f"{name} {100 * part:.0f} %" for name, part in named if name))
     return out

@@ -71,7 +71,12 @@ def schedule_of(third: str, seller: str) -> str:
 
 
 def duties_by_product(
-    third: str, seller: str, codes: Sequence[str], *, scenario: str | None = None, as_of: date | None = None
+    third: str,
+    seller: str,
+    codes: Sequence[str],
+    *,
+    scenario: str | Scenario | None = None,
+    as_of: date | None = None,
 ) -> Duties:
     """Return the duties of a third country on a seller's products, before and with the measures of a schedule.
 
@@ -82,7 +87,7 @@ def duties_by_product(
     codes
         HS codes of 4 or 6 digits.
     scenario
-        Library name or path; `schedule_of` by default.
+        A scenario, its library name or its path; `schedule_of` by default.
     as_of
         Day; the scenario's own by default.
 
@@ -94,8 +99,10 @@ def duties_by_product(
         If the scenario cannot be read or compiled.
     """
     places = {name: _place(name) for name in (third, seller)}
-    name = scenario or schedule_of(places[third], places[seller])
-    chosen = load_scenario(name)
+    if isinstance(scenario, Scenario):
+        chosen = scenario
+    else:
+        chosen = load_scenario(scenario or schedule_of(places[third], places[seller]))
     world = scenario_world(chosen)
     _require_known(world, places)
     ours = [
