@@ -9,13 +9,29 @@ if TYPE_CHECKING:
     from counterpoise.data.builder.pipeline import BuildResult, build_world
     from counterpoise.data.sources import Sources, locate_sources
     from counterpoise.data.store import load_table, load_world
+    from counterpoise.data.trade_import import import_trade
+    from counterpoise.data.trade_store import TradeStore, find_trade
 
-__all__ = ["BuildResult", "Sources", "build_world", "load_table", "load_world", "locate_sources", "world_from_icio"]
+__all__ = [
+    "BuildResult",
+    "Sources",
+    "TradeStore",
+    "build_world",
+    "find_trade",
+    "import_trade",
+    "load_table",
+    "load_world",
+    "locate_sources",
+    "world_from_icio",
+]
 
 _HOME = {
     "BuildResult": "builder.pipeline",
     "Sources": "sources",
+    "TradeStore": "trade_store",
     "build_world": "builder.pipeline",
+    "find_trade": "trade_store",
+    "import_trade": "trade_import",
     "load_table": "store",
     "load_world": "store",
     "locate_sources": "sources",

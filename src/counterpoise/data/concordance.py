@@ -15,6 +15,7 @@ from counterpoise.core.errors import DataError, InputError, did_you_mean, raise_
 
 __all__ = [
     "goods_sectors",
+    "high_priority_tiers",
     "hs_chapter_names",
     "hs_gtap",
     "hs_sector",
@@ -150,6 +151,18 @@ def hs_sector(code: str) -> str:
 def hs_gtap(code: str) -> str:
     """Return the GTAP sector of an HS code, by its longest listed prefix; used to weight elasticities."""
     return longest_prefix(code, _column("hs_sectors", "prefix", "gtap"))
+
+
+def high_priority_tiers() -> Mapping[str, str]:
+    """Return the dual-use goods of the Common High Priority List: HS6 code to its tier, ``1`` to ``4.B``.
+
+    The list is written in HS 2022; codes that its goods had in HS 2017 are there too, under the tier of the successor.
+
+    References
+    ----------
+    Common High Priority List of the European Union, Japan, the United Kingdom and the United States, February 2024.
+    """
+    return _column("high_priority", "hs", "tier")
 
 
 def hs_chapter_names() -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from counterpoise.core.errors import InputError, did_you_mean
+from counterpoise.core.errors import DataError, InputError, did_you_mean, raise_all
 from counterpoise.core.storage import atomic_path
 from counterpoise.core.world import World
 from counterpoise.data.concordance import sectors
@@ -24,6 +24,7 @@ WORLDS = ("embedded2024",)
 
 TABLES: dict[str, str] = {
     "products": "goods trade 2024 by HS: HS4 for region pairs, HS6 for India, Russia and the USA",
+    "markets": "world trade 2024 by HS6: between regions, what is filled included",
     "pairs": "goods trade totals 2023 and 2024 by country pair",
     "years": "India's trade with Russia, the USA and the world by year",
     "crude": "India's imports of crude oil, value and tonnes",
@@ -68,8 +69,9 @@ def load_world(name: str | Path = "embedded2024", *, elasticities: str = "fgo") 
     name
         One of `WORLDS`, or the path of a world file.
     elasticities
-        Set of trade elasticities, see `counterpoise.data.elasticities.ELASTICITY_SETS`. A world file of your own
-        keeps its elasticities unless another set than the default is asked for.
+        Set of trade elasticities, see `counterpoise.data.elasticities.ELASTICITY_SETS`, or the path of a CSV file with
+        columns sector and trade_elasticity, as ``estimate gravity`` writes; sectors that it leaves out keep their own.
+        A world file of your own keeps its elasticities unless another set than the default is asked for.
 
     Raises
     ------
@@ -85,8 +87,11 @@ def load_world(name: str | Path = "embedded2024", *, elasticities: str = "fgo") 
             f"unknown world '{name}'{did_you_mean(str(name), WORLDS)} "
             f"Known: {', '.join(WORLDS)}, or the path of a .parquet file"
         )
-    theta = _elasticity_set(elasticities)
+    own = Path(elasticities).suffix == ".csv"
+    theta = _elasticity_file(Path(elasticities)) if own else _elasticity_set(elasticities)
     world = World.load(embedded_path(str(name)) if shipped else path)
+    if own:
+        return _with_some(world, theta, elasticities)
     if elasticities == "fgo":
         return world
     lacking = [sector for sector in world.sectors if sector not in theta]
@@ -98,6 +103,51 @@ def load_world(name: str | Path = "embedded2024", *, elasticities: str = "fgo") 
     return world.with_changes(
         trade_elasticity=[theta[sector] for sector in world.sectors], consumption_share=world.consumption_share
     )
+
+
+def _elasticity_file(path: Path) -> dict[str, float]:
+    """Return elasticities by sector from a CSV file.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    DataError
+        If columns are missing, a sector occurs twice, or a number is not above zero; every line is named.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; expected a CSV file with columns sector and trade_elasticity")
+    table = pd.read_csv(path)
+    lacking = [c for c in ("sector", "trade_elasticity") if c not in table.columns]
+    if lacking:
+        raise DataError(f"{path} lacks the columns {', '.join(lacking)}; it has {', '.join(map(str, table.columns))}")
+    theta = pd.to_numeric(table["trade_elasticity"], errors="coerce")
+    bad = ~(theta > 0) | (theta == float("inf")) | table["sector"].duplicated() | table["sector"].isna()
+    raise_all(
+        DataError,
+        f"{path} cannot be used; expected each sector once with a number above zero",
+        [
+            f"line {k + 2}: {table['sector'].iloc[k]}, {table['trade_elasticity'].iloc[k]}"
+            for k in range(len(table))
+            if bad.iloc[k]
+        ],
+    )
+    return dict(zip(table["sector"].astype(str), theta.astype(float), strict=True))
+
+
+def _with_some(world: World, theta: dict[str, float], named: str) -> World:
+    """Return a world with some elasticities replaced.
+
+    Raises
+    ------
+    InputError
+        If a sector is not in the world.
+    """
+    problems = [f"'{s}'{did_you_mean(s, world.sectors)}" for s in theta if s not in world.sectors]
+    raise_all(InputError, f"{named} names sectors that the world does not have", problems)
+    old = world.trade_elasticity.to_numpy()
+    new = [theta.get(sector, float(old[k])) for k, sector in enumerate(world.sectors)]
+    return world.with_changes(trade_elasticity=new, consumption_share=world.consumption_share)
 
 
 @cache

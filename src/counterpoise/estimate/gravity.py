@@ -157,7 +157,8 @@ def estimate_gravity(
     fixed_effects
         Columns, each a set of effects; ``"exporter^year"`` stands for the effects of every combination.
     cluster
-        No column: robust errors. One or two columns: clustered errors.
+        No column: robust errors. One or two columns: clustered errors; ``"exporter^importer"`` is one cluster for every
+        pair.
 
     Raises
     ------
@@ -181,7 +182,7 @@ def estimate_gravity(
     plain = {dependent: "y", **{c: f"x{k}" for k, c in enumerate(regressors)}}
     data = table[list(plain)].rename(columns=plain).astype("float64")
     data = data.assign(**{new: table[c].astype(str) for c, new in effect_columns.items()})
-    data = data.assign(**{f"g{k}": table[c].astype(str) for k, c in enumerate(clusters)}).reset_index(drop=True)
+    data = data.assign(**{f"g{k}": _joined(table, c) for k, c in enumerate(clusters)}).reset_index(drop=True)
     effects = " + ".join("^".join(effect_columns[c] for c in effect.split("^")) for effect in fixed_effects)
     formula = "y ~ " + " + ".join(plain[c] for c in regressors) + (f" | {effects}" if effects else "")
     with warnings.catch_warnings():
@@ -250,6 +251,15 @@ def gravity_flows(trade_cost_power: Numbers, output: Numbers, expenditure: Numbe
     )
 
 
+def _joined(table: pd.DataFrame, cluster: str) -> pd.Series[str]:
+    """Return the cluster of each row as text; a combination of columns is joined by a sign that no text holds."""
+    first, *others = cluster.split("^")
+    joined = table[first].astype(str)
+    for column in others:
+        joined = joined + "\x1f" + table[column].astype(str)
+    return joined
+
+
 def _factors(fixed_effects: Sequence[str]) -> list[str]:
     """Return the columns that the fixed effects are made of."""
     return [column for effect in fixed_effects for column in effect.split("^")]
@@ -264,7 +274,7 @@ def _require_usable(
 ) -> None:
     """Raise InputError that lists every fault of the request."""
     columns = [str(c) for c in table.columns]
-    wanted = list(dict.fromkeys((dependent, *regressors, *_factors(fixed_effects), *clusters)))
+    wanted = list(dict.fromkeys((dependent, *regressors, *_factors(fixed_effects), *_factors(clusters))))
     problems = [f"no column '{c}'{did_you_mean(c, columns)}" for c in wanted if c not in columns]
     problems += [
         f"column '{c}' has {int(table[c].isna().sum())} empty cells; fill or drop those rows first"

@@ -11,8 +11,7 @@ from functools import cache
 from types import MappingProxyType
 
 from counterpoise.data import load_table
-from counterpoise.data.concordance import hs_sector
-from counterpoise.friction import tables
+from counterpoise.data.concordance import high_priority_tiers, hs_sector
 
 __all__ = ["LISTED_DESTINATIONS", "listed_share"]
 
@@ -39,7 +38,7 @@ def listed_share(origin: str, destination: str, sectors: Sequence[str]) -> dict[
 
 @cache
 def _shares(origin: str, destination: str) -> Mapping[str, float]:
-    codes = {row["hs"] for row in tables.rows("high_priority")}
+    codes = high_priority_tiers()
     headings = {code[:4] for code in codes}
     products = load_table("products")
     mine = products[(products["origin"] == origin) & (products["destination"] == destination)]

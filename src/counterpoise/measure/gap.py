@@ -14,6 +14,7 @@ import pandas as pd
 
 from counterpoise.core.errors import InputError, did_you_mean
 from counterpoise.data import concordance, load_table, load_world
+from counterpoise.data.hs_sections import SECTIONS, section_of
 
 if TYPE_CHECKING:
     from counterpoise.core import World
@@ -28,31 +29,6 @@ DETAILED = ("IND", "RUS", "USA")
 
 DETAIL_YEAR = 2024
 """Year of the product tables."""
-
-SECTIONS: tuple[tuple[str, int, int, str], ...] = (
-    ("I", 1, 5, "Live animals and animal products"),
-    ("II", 6, 14, "Vegetable products"),
-    ("III", 15, 15, "Fats and oils"),
-    ("IV", 16, 24, "Prepared food, drink and tobacco"),
-    ("V", 25, 27, "Minerals and fuels"),
-    ("VI", 28, 38, "Chemicals and medicines"),
-    ("VII", 39, 40, "Plastics and rubber"),
-    ("VIII", 41, 43, "Hides, leather and furs"),
-    ("IX", 44, 46, "Wood, cork and plaiting"),
-    ("X", 47, 49, "Pulp, paper and print"),
-    ("XI", 50, 63, "Textiles and clothing"),
-    ("XII", 64, 67, "Footwear, headgear and umbrellas"),
-    ("XIII", 68, 70, "Stone, ceramics and glass"),
-    ("XIV", 71, 71, "Pearls, gems and precious metals"),
-    ("XV", 72, 83, "Base metals"),
-    ("XVI", 84, 85, "Machinery and electrical goods"),
-    ("XVII", 86, 89, "Vehicles, aircraft and ships"),
-    ("XVIII", 90, 92, "Instruments, clocks and music"),
-    ("XIX", 93, 93, "Arms and ammunition"),
-    ("XX", 94, 96, "Furniture, toys and other manufactures"),
-    ("XXI", 97, 97, "Works of art and antiques"),
-)
-"""Sections of the Harmonized System: number, first and last chapter, short name."""
 
 _POOLED = "other"
 
@@ -135,18 +111,6 @@ def gap(
     if by == "sector":
         return _by_sector(a, b, load_world() if world is None else world)
     return _by_product(a, b, by, table("products"))
-
-
-def section_of(chapter: str) -> str:
-    """Return the section of an HS chapter; an empty string for the special chapters 98 and 99 and for pools.
-
-    Examples
-    --------
-    >>> section_of("30"), section_of("77")
-    ('VI', 'XV')
-    """
-    number = int(chapter) if chapter.isdigit() else 0
-    return next((roman for roman, first, last, _ in SECTIONS if first <= number <= last), "")
 
 
 def _plain(value: object) -> object:

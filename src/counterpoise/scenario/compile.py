@@ -7,7 +7,7 @@ measure what it touched, and names every code that met no trade.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, cast
@@ -19,7 +19,7 @@ from counterpoise.core.errors import ScenarioError, did_you_mean, raise_all
 from counterpoise.core.shock import Shock
 from counterpoise.data import concordance
 from counterpoise.scenario import schema
-from counterpoise.scenario.products import Lines, Match, ProductDetail, look_up
+from counterpoise.scenario.products import Lines, LineTerms, Match, ProductDetail, look_up
 from counterpoise.scenario.schema import Scenario
 
 if TYPE_CHECKING:
@@ -155,10 +155,11 @@ class CompileReport:
 
 @dataclass(frozen=True, slots=True)
 class CompiledScenario:
-    """A Shock, and the report of how it came about."""
+    """A Shock, the report of how it came about, and its terms by line for each pair (origin, destination) touched."""
 
     shock: Shock
     report: CompileReport
+    lines: Mapping[tuple[str, str], LineTerms] = field(default_factory=dict[tuple[str, str], LineTerms])
 
 
 def compile_scenario(
@@ -209,7 +210,8 @@ def compile_scenario(
         reports.append(_report(measure, reason=reason) if reason else _apply(state, measure))
     raise_all(ScenarioError, f"the scenario '{scenario.name}' cannot be compiled", state.problems)
     report = CompileReport(scenario.name, day, picked, tuple(reports))
-    return CompiledScenario(state.shock([f"{m.id}: {m.title or m.kind}" for m in report.active]), report)
+    shock = state.shock([f"{m.id}: {m.title or m.kind}" for m in report.active])
+    return CompiledScenario(shock, report, state.line_terms())
 
 
 def change_dates(scenario: Scenario) -> tuple[date, ...]:
@@ -363,6 +365,14 @@ class _State:
             untouched = [np.zeros(s, dtype=bool) for _ in range(3)]
             self.pairs[key] = _Cells(lines, base, base.copy(), np.ones(n), np.ones(n), *untouched)
         return self.pairs[key]
+
+    def line_terms(self) -> dict[tuple[str, str], LineTerms]:
+        """Return the terms by line of every pair touched, by the labels of the countries."""
+        names = self.world.countries
+        return {
+            (names[i], names[j]): LineTerms(cells.lines, cells.base, cells.duty, cells.iceberg)
+            for (i, j), cells in self.pairs.items()
+        }
 
     def shock(self, notes: Sequence[str]) -> Shock:
         """Average the lines into sectors; a sector that no measure touched keeps its baseline to the last bit."""

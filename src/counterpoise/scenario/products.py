@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from counterpoise.core import World
 
-__all__ = ["Lines", "Match", "ProductDetail", "look_up"]
+__all__ = ["LineTerms", "Lines", "Match", "ProductDetail", "look_up"]
 
 COLUMNS = ("origin", "destination", "hs", "value_usd")
 """Columns a product table must have; ``hs`` is a string of 4 or 6 digits, others are pools of small flows."""
@@ -56,6 +56,26 @@ class Lines:
         plain = np.where(weight[self.sector] > 0, self.usd, 1.0)
         total = np.bincount(self.sector, plain, sectors)
         return np.bincount(self.sector, plain * values, sectors) / np.where(total > 0, total, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class LineTerms:
+    """What measures do to each line of one pair, before lines are averaged into sectors.
+
+    Attributes
+    ----------
+    lines
+        The lines.
+    duty_before, duty_after
+        Duty of the baseline and with the measures; 0.25 is 25 %.
+    iceberg_cost_hat
+        Ratio of the iceberg cost with the measures to that of the baseline.
+    """
+
+    lines: Lines
+    duty_before: NDArray[np.float64]
+    duty_after: NDArray[np.float64]
+    iceberg_cost_hat: NDArray[np.float64]
 
 
 @dataclass(slots=True)

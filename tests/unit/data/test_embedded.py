@@ -113,6 +113,17 @@ def test_absence_is_marked_and_not_zero() -> None:
     assert ("rescaled", "PNG", "*") in used.index
 
 
+def test_markets_hold_what_is_sold_into_them() -> None:
+    markets = load_table("markets").set_index("hs")["value_usd"].astype("float64")
+    products = load_table("products")
+    assert markets.index.str.fullmatch(r"[0-9]{6}").all()
+    assert markets.sum() == pytest.approx(
+        products.query("level == 'hs4'")["value_usd"].astype("float64").sum(), rel=1e-3
+    )
+    sold = products.query("level == 'hs6' and destination == 'WORLD' and hs != 'other'")
+    assert (sold["value_usd"] <= 1.001 * sold["hs"].map(markets)).all()
+
+
 def test_headings_have_names() -> None:
     names = load_table("headings").set_index("hs")["name"]
     assert names["0306"].startswith("Crustaceans")

@@ -16,7 +16,7 @@ from counterpoise.data.baci import load_headings
 from counterpoise.data.builder.balance import RegionTable, balance_region
 from counterpoise.data.builder.card import data_card
 from counterpoise.data.builder.structure import block_tables, entity_weights, services_trade, split_region
-from counterpoise.data.builder.tables import pairs_table, products_table
+from counterpoise.data.builder.tables import markets_table, pairs_table, products_table
 from counterpoise.data.builder.tariffs import baseline_tariffs, read_tariffs
 from counterpoise.data.builder.trade import Trade, assemble_trade
 from counterpoise.data.concordance import (
@@ -158,6 +158,7 @@ def build_world(
     tell("detail tables")
     tables = {
         "products": products_table(trade),
+        "markets": markets_table(trade),
         "pairs": pairs_table(trade),
         "years": load_years(raw),
         "crude": load_crude(raw),

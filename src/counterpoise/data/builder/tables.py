@@ -7,7 +7,7 @@ import pandas as pd
 
 from counterpoise.data.builder.trade import Trade
 
-__all__ = ["DETAILED", "SMALL_USD", "pairs_table", "products_table", "significant"]
+__all__ = ["DETAILED", "SMALL_USD", "markets_table", "pairs_table", "products_table", "significant"]
 
 DETAILED = ("IND", "RUS", "USA")
 """Regions whose trade is kept by HS6."""
@@ -38,6 +38,18 @@ def products_table(trade: Trade) -> pd.DataFrame:
     table["value_usd"] = significant(table["value_usd"].to_numpy(dtype=np.float64), 4).astype(np.float32)
     columns = ["origin", "destination", "hs", "level", "value_usd", "source"]
     return table[columns].sort_values(["level", "origin", "destination", "hs"], ignore_index=True)
+
+
+def markets_table(trade: Trade) -> pd.DataFrame:
+    """Return world trade by HS6: what all regions buy from other regions, filled flows included.
+
+    Returns
+    -------
+    Table hs (six digits), value_usd (float32, four significant digits); sorted.
+    """
+    sums = trade.lines.groupby("hs6")["value_usd"].sum().sort_index()
+    value = significant(sums.to_numpy(dtype=np.float64), 4).astype(np.float32)
+    return pd.DataFrame({"hs": sums.index.to_numpy(), "value_usd": value})
 
 
 def _by(lines: pd.DataFrame) -> pd.DataFrame:

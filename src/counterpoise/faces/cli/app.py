@@ -14,9 +14,11 @@ from counterpoise.faces.cli import (
     close,
     data,
     doctor,
+    estimate,
     frictions,
     fund,
     gap,
+    products,
     replicate,
     run,
     scenarios,
@@ -73,6 +75,7 @@ def _main(  # pyright: ignore[reportUnusedFunction]
 
 app.command("run")(run.run)
 app.command("gap")(gap.gap_command)
+app.command("products")(products.products_command)
 app.command("simulate")(simulate.simulate)
 app.command("close")(close.close)
 app.command("frictions")(frictions.frictions)
@@ -80,6 +83,7 @@ app.command("settle")(settle.settle)
 app.command("fund")(fund.fund_command)
 app.command("replicate")(replicate.replicate_command)
 app.command("bench")(bench.bench_command)
+app.add_typer(estimate.app, name="estimate")
 app.add_typer(data.app, name="data")
 app.add_typer(scenarios.app, name="scenarios")
 app.command("schema")(scenarios.schema)

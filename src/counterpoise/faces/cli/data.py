@@ -8,12 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
+from counterpoise.faces.cli.data_store import import_command, store_command
 from counterpoise.faces.cli.options import AsJson, Output, SourcesFolder
 from counterpoise.faces.cli.show import bn, folder, number, print_json, print_table, progress, say
 
 __all__ = ["app", "verification"]
 
 app = typer.Typer(no_args_is_help=True, help="The embedded data, and the world made from public sources.")
+
+app.command("import")(import_command)
+app.command("store")(store_command)
 
 _RTOL = 1e-9
 

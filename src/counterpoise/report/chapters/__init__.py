@@ -10,6 +10,7 @@ from counterpoise.report.chapters.duty import duty_chapter, duty_sentence
 from counterpoise.report.chapters.gap import gap_chapter, gap_sentences
 from counterpoise.report.chapters.method import method_chapter
 from counterpoise.report.chapters.order import bound_sentence, order_chapter, order_sentence
+from counterpoise.report.chapters.products import products_chapter
 from counterpoise.report.chapters.stop import stop_case, stop_chapter, stop_sentence
 from counterpoise.report.chapters.studies import headlines_of, study_chapters
 from counterpoise.report.chapters.words import bn, name, share
@@ -35,6 +36,9 @@ def compose(story: Story, manifest: Mapping[str, Any]) -> Document:
         sections.append(duty_chapter(story))
     if "order" in story.cases:
         sections.append(order_chapter(story))
+        products = products_chapter(story)
+        if products is not None:
+            sections.append(products)
     sections += study_chapters(story.studies)
     if stop is not None:
         sections.append(stop_chapter(story, stop))

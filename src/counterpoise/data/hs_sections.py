@@ -1,0 +1,103 @@
+"""Sections and levels of the Harmonized System: how a six-digit code is read more coarsely.
+
+HS codes are strings: ``"0306"`` is a heading, ``306`` is nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from counterpoise.core.errors import InputError, did_you_mean, raise_all
+from counterpoise.data.concordance import hs_sector
+
+__all__ = ["LEVELS", "SECTIONS", "UNPLACED", "level_of", "require_codes", "section_of"]
+
+SECTIONS: tuple[tuple[str, int, int, str], ...] = (
+    ("I", 1, 5, "Live animals and animal products"),
+    ("II", 6, 14, "Vegetable products"),
+    ("III", 15, 15, "Fats and oils"),
+    ("IV", 16, 24, "Prepared food, drink and tobacco"),
+    ("V", 25, 27, "Minerals and fuels"),
+    ("VI", 28, 38, "Chemicals and medicines"),
+    ("VII", 39, 40, "Plastics and rubber"),
+    ("VIII", 41, 43, "Hides, leather and furs"),
+    ("IX", 44, 46, "Wood, cork and plaiting"),
+    ("X", 47, 49, "Pulp, paper and print"),
+    ("XI", 50, 63, "Textiles and clothing"),
+    ("XII", 64, 67, "Footwear, headgear and umbrellas"),
+    ("XIII", 68, 70, "Stone, ceramics and glass"),
+    ("XIV", 71, 71, "Pearls, gems and precious metals"),
+    ("XV", 72, 83, "Base metals"),
+    ("XVI", 84, 85, "Machinery and electrical goods"),
+    ("XVII", 86, 89, "Vehicles, aircraft and ships"),
+    ("XVIII", 90, 92, "Instruments, clocks and music"),
+    ("XIX", 93, 93, "Arms and ammunition"),
+    ("XX", 94, 96, "Furniture, toys and other manufactures"),
+    ("XXI", 97, 97, "Works of art and antiques"),
+)
+"""Sections of the Harmonized System: number, first and last chapter, short name."""
+
+LEVELS = ("hs6", "hs4", "hs2", "section", "sector")
+"""Levels at which trade by six digits can be added up."""
+
+UNPLACED = "other"
+"""What belongs to no section: the special chapters 98 and 99."""
+
+
+def section_of(chapter: str) -> str:
+    """Return the section of an HS chapter; an empty string for the special chapters 98 and 99 and for pools.
+
+    Examples
+    --------
+    >>> section_of("30"), section_of("77")
+    ('VI', 'XV')
+    """
+    number = int(chapter) if chapter.isdigit() else 0
+    return next((roman for roman, first, last, _ in SECTIONS if first <= number <= last), "")
+
+
+def level_of(hs6: str, level: str) -> str:
+    """Return the code of a six-digit line at a level of `LEVELS`.
+
+    Raises
+    ------
+    InputError
+        If the level is unknown.
+
+    Examples
+    --------
+    >>> [level_of("030617", level) for level in ("hs4", "hs2", "section", "sector")]
+    ['0306', '03', 'I', 'agriculture']
+    """
+    if level in ("hs6", "hs4", "hs2"):
+        return hs6[: int(level[2])]
+    if level == "section":
+        return section_of(hs6[:2]) or UNPLACED
+    if level == "sector":
+        return hs_sector(hs6)
+    raise InputError(f"unknown level '{level}'{did_you_mean(level, LEVELS) or ';'} Known: {', '.join(LEVELS)}")
+
+
+def require_codes(codes: Iterable[str]) -> tuple[str, ...]:
+    """Return HS codes of two, four or six digits, sorted and without those that another of them contains.
+
+    Raises
+    ------
+    InputError
+        If a code is not a string of two, four or six digits; all such are named.
+    """
+    given = list(codes)
+    raise_all(
+        InputError,
+        "HS codes cannot be used",
+        [
+            f"{code!r} is not text of 2, 4 or 6 digits; write it in quotes with its leading zero, as '0306'"
+            for code in given
+            if not isinstance(code, str) or not code.isascii() or not code.isdigit() or len(code) not in (2, 4, 6)  # pyright: ignore[reportUnnecessaryIsInstance]
+        ],
+    )
+    kept: list[str] = []
+    for code in sorted(set(given)):
+        if not (kept and code.startswith(kept[-1])):
+            kept.append(code)
+    return tuple(kept)
