@@ -24,6 +24,10 @@ ClosureName = Literal["fixed_world_share", "zero", "fixed_nominal"]
 Rebate = Literal["lump_sum", "income_tax_relief"]
 
 
+GONE = 1e-25
+"""Output over its base year below which a line counts as closed down: what it would cost to make nothing is not asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class SlowSolution:
     """What the equations imply; names and shapes as in a Solution of the package."""
@@ -384,7 +388,7 @@ def _labour_markets(u: _Unknown, e: Economy, p: dict[str, Numbers]) -> list[floa
 def violation_at(solution: Solution, e: Economy) -> tuple[float, str]:
     """Put a Solution into the equations; return the largest relative violation or difference, and of what.
 
-    Checked are the conditions, all labour markets, and every quantity that the Solution states besides its unknowns.
+    A line that nobody makes any more stands at 1e-30 of its base year. Checked are the conditions, all labour markets, and every quantity that the Solution states besides its unknowns.
     """
     v = {name: np.asarray(values, dtype=np.float64) for name, values in solution.values.items()}
     made, spent = np.where(e.made > 0, e.made, 1.0), np.where(e.spent > 0, e.spent, 1.0)
@@ -393,7 +397,7 @@ def violation_at(solution: Solution, e: Economy) -> tuple[float, str]:
         wage=v["wage_hat"],
         sector_wage=np.where(e.made > 0, v["sector_wage_hat"], 1.0),
         price=v["price_index_hat"],
-        output=np.where(e.made > 0, v["gross_output_cf"] / made, 1.0),
+        output=np.where(e.made > 0, np.maximum(v["gross_output_cf"] / made, 1e-30), 1.0),
         spending=np.where(e.spent > 0, v["expenditure_cf"] / spent, 1.0),
         labour=v["labour_hat"],
         rent=v["quota_wedge_rate"] / kept,
@@ -405,8 +409,9 @@ def violation_at(solution: Solution, e: Economy) -> tuple[float, str]:
         stated = _stated(u, e, p)
     money = float(np.sum(e.made))
     for name, expected in stated.items():
-        found = np.where(e.made > 0, v[name], expected) if name == "unit_cost_hat" else v[name]
-        scale = np.maximum(np.abs(expected), 1e-3 * money if name.endswith("_cf") else 1e-12)
+        found = np.where(u.output > GONE, v[name], expected) if name == "unit_cost_hat" else v[name]
+        scale = np.maximum(np.abs(expected), 1e-3 * money if name.endswith("_cf") else 0.0)
+        scale = 1 + scale if name == "quota_wedge_rate" else scale
         off.append((name, float(np.max(np.abs(found - expected) / scale))))
     worst = max(off, key=lambda entry: np.nan_to_num(entry[1], nan=np.inf))
     return float(np.nan_to_num(worst[1], nan=np.inf)), worst[0]
