@@ -19,6 +19,7 @@ from counterpoise.core.errors import ScenarioError, did_you_mean, raise_all
 from counterpoise.core.shock import Shock
 from counterpoise.data import concordance
 from counterpoise.scenario import schema
+from counterpoise.scenario.compile_report import CompileReport, Coverage, MeasureReport
 from counterpoise.scenario.products import Lines, LineTerms, Match, ProductDetail, look_up
 from counterpoise.scenario.schema import Scenario
 
@@ -44,114 +45,6 @@ EMBARGO_COVERAGE = 0.999
 Floats = NDArray[np.float64]
 OnTrade = schema.Tariff | schema.ExportTax | schema.Obstacle | schema.Purchase | schema.Quota | schema.Embargo
 Elsewhere = schema.Productivity | schema.Labour | schema.Demand | schema.Opening
-AnyMeasure = OnTrade | Elsewhere
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """What a measure covers of one sector of one pair.
-
-    Attributes
-    ----------
-    trade_usd
-        Trade covered, USD a year at customs value.
-    covered_share
-        Share of the sector's trade, 0 to 1.
-    rate
-        Mean of the measure's rate over the trade covered.
-    """
-
-    origin: str
-    destination: str
-    sector: str
-    trade_usd: float
-    covered_share: float
-    rate: float
-
-
-@dataclass(frozen=True, slots=True)
-class MeasureReport:
-    """What became of one measure.
-
-    Attributes
-    ----------
-    active
-        True when the measure acts on the day.
-    reason
-        Why it does not act; empty where it does.
-    cells
-        Number of (origin, destination, sector) or (country, sector) cells touched.
-    trade_usd
-        Baseline trade covered, USD a year, or the potential that is opened; NaN for productivity, labour and demand.
-    mean_rate
-        Trade-weighted mean of what is applied: duty, tax, subsidy, ad valorem equivalent, or factor minus one; for a
-        quota its limit over the trade covered, minus one; NaN for an embargo and an opening.
-    notes
-        What a reader must know: codes without trade, missing detail.
-    """
-
-    id: str
-    kind: str
-    group: str
-    title: str
-    source: str
-    confidence: str
-    active: bool
-    reason: str = ""
-    cells: int = 0
-    trade_usd: float = 0.0
-    mean_rate: float = float("nan")
-    coverage: tuple[Coverage, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CompileReport:
-    """What became of every measure on a day."""
-
-    scenario: str
-    as_of: date | None
-    groups: tuple[str, ...] | None
-    measures: tuple[MeasureReport, ...]
-
-    @property
-    def active(self) -> tuple[MeasureReport, ...]:
-        """Measures that act."""
-        return tuple(m for m in self.measures if m.active)
-
-    def records(self) -> list[dict[str, Any]]:
-        """Return one JSON-ready row per measure, without the coverage by sector."""
-        keys = (
-            "id",
-            "kind",
-            "group",
-            "title",
-            "active",
-            "reason",
-            "cells",
-            "trade_usd",
-            "mean_rate",
-            "source",
-            "confidence",
-        )
-        rows: list[dict[str, Any]] = []
-        for measure in self.measures:
-            row = {key: getattr(measure, key) for key in keys}
-            row["notes"] = list(measure.notes)
-            rows.append({k: None if isinstance(v, float) and np.isnan(v) else v for k, v in row.items()})
-        return rows
-
-    def coverage_table(self) -> pd.DataFrame:
-        """Return what every active measure covers, one row per measure, pair and sector as in `Coverage`."""
-        import pandas as pd
-
-        columns = ["measure", "origin", "destination", "sector", "trade_usd", "covered_share", "rate"]
-        rows = [
-            (m.id, c.origin, c.destination, c.sector, c.trade_usd, c.covered_share, c.rate)
-            for m in self.measures
-            for c in m.coverage
-        ]
-        return pd.DataFrame(rows, columns=columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +197,7 @@ _LABEL_KEYS = {
 }
 
 
-def _idle(measure: AnyMeasure, day: date | None, groups: tuple[str, ...] | None) -> str:
+def _idle(measure: schema.AnyMeasure, day: date | None, groups: tuple[str, ...] | None) -> str:
     """Say why a measure does not act; empty where it does."""
     if not measure.enabled:
         return "disabled"
@@ -319,7 +212,7 @@ def _idle(measure: AnyMeasure, day: date | None, groups: tuple[str, ...] | None)
     return ""
 
 
-def _report(measure: AnyMeasure, *, reason: str = "", **values: Any) -> MeasureReport:
+def _report(measure: schema.AnyMeasure, *, reason: str = "", **values: Any) -> MeasureReport:
     return MeasureReport(
         id=measure.id,
         kind=measure.kind,
@@ -445,7 +338,7 @@ def _if_any(values: Floats, neutral: float) -> Floats | None:
     return values if bool(np.any(values != neutral)) else None
 
 
-def _apply(state: _State, measure: AnyMeasure) -> MeasureReport:
+def _apply(state: _State, measure: schema.AnyMeasure) -> MeasureReport:
     """Lay one measure on all its cells and say what it touched."""
     if isinstance(measure, Elsewhere):
         return _apply_elsewhere(state, measure)

@@ -16,6 +16,7 @@ __all__ = [
     "CLOSURES",
     "HS_PATTERN",
     "MAX_RATE",
+    "AnyMeasure",
     "Demand",
     "Embargo",
     "ExemptionList",
@@ -284,10 +285,8 @@ class Productivity(_MeasureBase):
     factor: Factor = Field(description="Counterfactual over baseline productivity; 1.02 is 2 % more.")
 
 
-Measure = Annotated[
-    Tariff | ExportTax | Obstacle | Purchase | Quota | Embargo | Opening | Productivity | Labour | Demand,
-    Field(discriminator="kind"),
-]
+AnyMeasure = Tariff | ExportTax | Obstacle | Purchase | Quota | Embargo | Opening | Productivity | Labour | Demand
+Measure = Annotated[AnyMeasure, Field(discriminator="kind")]
 
 
 class Pair(_Part):
