@@ -1,9 +1,9 @@
 """The equilibrium once more, slowly: the equations as they are printed, loop by loop, solved by a general root finder.
 
-It shares nothing with the engine but the World and the Shock it reads. Unknown are log wages (of countries, or of sectors
-where labour is tied to them), log prices, log outputs, log spending and log labour, all relative to the base year, and
-the rent of each quota over the producer's price; a line that nobody makes or buys stays as it is. One of the labour
-markets follows from the others, so the last one gives way to the numeraire: world value added stays what it was.
+It shares nothing with the engine but the World and the Shock it reads. Unknown are log wages (of countries, or of
+sectors where labour is tied to them), log prices, log outputs, log spending and log labour, all relative to the base
+year, and the rent of each quota over the producer's price; a line that nobody makes or buys stays as it is. One of the
+labour markets follows from the others, so the last one gives way to the numeraire: world value added stays what it was.
 
 `violation_at` asks less: it puts the numbers of a Solution into these equations and says how far they are from holding.
 """
@@ -25,7 +25,7 @@ Rebate = Literal["lump_sum", "income_tax_relief"]
 
 
 GONE = 1e-25
-"""Output over its base year below which a line counts as closed down: what it would cost to make nothing is not asked."""
+"""Output over its base year below which a line counts as closed down: nobody asks what making nothing would cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +342,7 @@ def _residuals(x: Numbers, e: Economy) -> Numbers:
 
 
 def _violations(u: _Unknown, e: Economy) -> Numbers:
-    """Return the violation of every condition: price index, goods market, spending, labour market and supply, quotas."""
+    """Return the violation of every condition: prices, goods, spending, labour market and supply, quotas."""
     n, sectors = e.made.shape
     p = _parts(u, e)
     out: list[float] = []
@@ -388,7 +388,8 @@ def _labour_markets(u: _Unknown, e: Economy, p: dict[str, Numbers]) -> list[floa
 def violation_at(solution: Solution, e: Economy) -> tuple[float, str]:
     """Put a Solution into the equations; return the largest relative violation or difference, and of what.
 
-    A line that nobody makes any more stands at 1e-30 of its base year. Checked are the conditions, all labour markets, and every quantity that the Solution states besides its unknowns.
+    A line that nobody makes any more stands at 1e-30 of its base year. Checked are the conditions, all labour markets,
+    and every quantity that the Solution states besides its unknowns.
     """
     v = {name: np.asarray(values, dtype=np.float64) for name, values in solution.values.items()}
     made, spent = np.where(e.made > 0, e.made, 1.0), np.where(e.spent > 0, e.spent, 1.0)

@@ -252,7 +252,13 @@ class Solution:
         world, values = self.world, self.values
         spent = world.expenditure.to_numpy()
         able = np.flatnonzero((spent > 0).all(axis=1))
-        j = index_of(world.countries, reference, "country") if reference is not None else int(able[0]) if len(able) else 0
+        j = (
+            index_of(world.countries, reference, "country")
+            if reference is not None
+            else int(able[0])
+            if len(able)
+            else 0
+        )
         if not (spent[j] > 0).all():
             names = ", ".join(np.asarray(world.sectors)[spent[j] <= 0].tolist())
             raise InputError(f"{world.countries[j]} buys no {names}; name another reference country")
@@ -274,7 +280,7 @@ class Solution:
         )
 
     def quotas_table(self) -> pd.DataFrame:
-        """Return one row per quota: limit and volume (USD at base-year producer prices), does it bind, wedge and rents."""
+        """Return one row per quota: limit and volume in USD at base-year producer prices, wedge and rents."""
         import pandas as pd
 
         world, shock, wedge = self.world, self.shock, self.values["quota_wedge_rate"]

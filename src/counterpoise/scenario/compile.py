@@ -400,7 +400,9 @@ def _apply_to_pair(state: _State, measure: OnTrade, i: int, j: int, match: Match
         cells.tax_set |= touched
     elif isinstance(measure, schema.Obstacle):
         factor = 1.0 + rate if measure.added else (1.0 + rate * (1.0 - measure.removal_share)) / (1.0 + rate)
-        target, marks = (cells.iceberg, cells.iceberg_set) if measure.nature == "iceberg" else (cells.rules, cells.rules_set)
+        target, marks = (
+            (cells.iceberg, cells.iceberg_set) if measure.nature == "iceberg" else (cells.rules, cells.rules_set)
+        )
         target *= 1.0 + reach * (factor - 1.0)
         marks |= touched
     covered = lines.sector_mean(reach, sectors)

@@ -218,7 +218,7 @@ class Embargo(_Selecting):
 
 
 class ExportTax(_Selecting):
-    """A tax that the origins put on what they sell to the destinations, or a subsidy; their budgets receive or pay it."""
+    """A tax that the origins put on what they sell to the destinations, or a subsidy from their budgets."""
 
     kind: Literal["export_tax"]
     origins: Names = Field(description="Countries that levy it, or 'all'.", examples=["RUS"])
@@ -227,7 +227,7 @@ class ExportTax(_Selecting):
 
 
 class Quota(_Selecting):
-    """A limit on volume: the price of a line rises until the limit is met, else nothing moves. It covers whole sectors."""
+    """A limit on volume: where it binds the price of a line rises until it is met. It covers whole sectors."""
 
     kind: Literal["quota"]
     origins: Names = Field(description="Countries whose goods are limited, or 'all'.")
@@ -240,7 +240,8 @@ class Quota(_Selecting):
         description="Limit of the one sector of the one pair that is meant, USD a year at base-year producer prices.",
     )
     exporter_share: Portion = Field(
-        default=0.0, description="Part of the rents that licence holders in the origin earn; the rest stays with buyers."
+        default=0.0,
+        description="Part of the rents that licence holders in the origin earn; the rest stays with buyers.",
     )
 
 
@@ -273,7 +274,9 @@ class Demand(_MeasureBase):
     kind: Literal["demand"]
     countries: Names = Field(description="Countries, or 'all'.")
     sectors: Names = Field(description="Sectors, or 'all'.")
-    factor: Factor = Field(description="Multiplies the sectors' shares of final spending, which then add up to 1 again.")
+    factor: Factor = Field(
+        description="Multiplies the sectors' shares of final spending, which then add up to 1 again."
+    )
 
 
 class Productivity(_MeasureBase):

@@ -44,7 +44,7 @@ class ClosureComparison:
         return frame[["closure", *(c for c in frame.columns if c != "closure")]]
 
     def world_table(self) -> pd.DataFrame:
-        """Return one row per closure: does the world add up, and would a refused closure?
+        """Say of each closure, in one row, whether the world adds up, and whether a refused one would.
 
         ``deficits_sum_usd`` is the sum of all counterfactual deficits, ``deficits_sum_relative`` that over world trade
         (0 but for rounding), ``deficits_moved_usd`` half the sum of their absolute changes, and

@@ -1,7 +1,8 @@
 """The compiled solve, and how a shock is reached when it cannot be had at once.
 
-First the solver that was asked for. Then, for the default one, Newton-Krylov from the best point found. Then the shock is
-approached from the baseline in steps that grow while they succeed and shrink while they fail. What was used is told. A solver that was given fewer steps than the default stays on its own: who limits the work wants it limited.
+First the solver that was asked for. Then, for the default one, Newton-Krylov from the best point found. Then the shock
+is approached from the baseline in steps that grow while they succeed and shrink while they fail. What was used is
+told. A solver that was given fewer steps than the default stays on its own: who limits the work wants it limited.
 """
 
 from __future__ import annotations
@@ -122,7 +123,13 @@ def reached(answer: Answer, options: Solver) -> bool:
 
 
 def approach(
-    world: World, shock: Shock, base: Baseline, closure: Closure, labour: Labour, options: Solver, start: State | None = None
+    world: World,
+    shock: Shock,
+    base: Baseline,
+    closure: Closure,
+    labour: Labour,
+    options: Solver,
+    start: State | None = None,
 ) -> Reached:
     """Solve at once, or with the fallback, or by continuation; see the module.
 

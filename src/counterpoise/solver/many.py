@@ -1,8 +1,9 @@
 """Scale economies beyond the bound of uniqueness: search for every equilibrium, and show them all.
 
-With scale elasticity times trade elasticity above 1 an industry that grows becomes cheaper faster than its buyers tire of
-it, so that it can settle here or there. `solve` refuses such worlds; `equilibria` starts from many distributions of
-industry over countries and returns every equilibrium it meets. It proves that those exist, never that there are no more.
+With scale elasticity times trade elasticity above 1 an industry that grows becomes cheaper faster than its buyers tire
+of it, so that it can settle here or there. `solve` refuses such worlds; `equilibria` starts from many distributions of
+industry over countries and returns every equilibrium it meets. It proves that those exist, never that there are no
+more.
 
 References
 ----------

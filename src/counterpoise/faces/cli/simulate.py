@@ -212,7 +212,16 @@ def _show(scenario: Scenario, compiled: CompiledScenario, solution: Solution) ->
     if quotas:
         print_table(
             "Quotas, at base-year producer prices",
-            ["line", "sector", "limit, bn USD", "sold", "binds", "price rises, %", "rent to buyers, bn USD", "to sellers"],
+            [
+                "line",
+                "sector",
+                "limit, bn USD",
+                "sold",
+                "binds",
+                "price rises, %",
+                "rent to buyers, bn USD",
+                "to sellers",
+            ],
             [
                 [
                     f"{q['origin']} -> {q['destination']}",
@@ -245,10 +254,7 @@ def _show_levies(rows: list[dict[Any, Any]]) -> None:
         print_table(
             "Budgets and rents",
             ["country", "import duties less programmes, bn USD", "export taxes, bn USD", "quota rents, bn USD"],
-            [
-                [str(r["country"]), *(bn(r[f"{name}_cf_usd"], sign=True) for name in _LEVIES)]
-                for r in used
-            ],
+            [[str(r["country"]), *(bn(r[f"{name}_cf_usd"], sign=True) for name in _LEVIES)] for r in used],
         )
 
 
