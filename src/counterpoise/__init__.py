@@ -17,11 +17,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from counterpoise.core import Shock, Solution, World, WorldMeta
+    from counterpoise.core import Shock, Solution, World, WorldMeta, horizon_elasticity
     from counterpoise.data import load_table, load_world
     from counterpoise.policy import close_gap
     from counterpoise.scenario import compile_scenario, load_scenario
-    from counterpoise.solver import gradient, linearised_welfare, path_decomposition, rebase, solve, solve_batch
+    from counterpoise.solver import (
+        compare_closures,
+        equilibria,
+        gradient,
+        linearised_welfare,
+        path_decomposition,
+        rebase,
+        solve,
+        solve_batch,
+    )
 
 __version__ = "0.1.0"
 
@@ -32,8 +41,11 @@ __all__ = [
     "WorldMeta",
     "__version__",
     "close_gap",
+    "compare_closures",
     "compile_scenario",
+    "equilibria",
     "gradient",
+    "horizon_elasticity",
     "linearised_welfare",
     "load_scenario",
     "load_table",
@@ -50,9 +62,12 @@ _HOME = {
     "World": "core",
     "WorldMeta": "core",
     "close_gap": "policy",
+    "compare_closures": "solver",
     "compile_scenario": "scenario",
-    "linearised_welfare": "solver",
+    "equilibria": "solver",
     "gradient": "solver",
+    "horizon_elasticity": "core",
+    "linearised_welfare": "solver",
     "load_scenario": "scenario",
     "load_table": "data",
     "load_world": "data",
