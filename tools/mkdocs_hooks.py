@@ -18,7 +18,8 @@ import re
 import subprocess
 import sys
 import tomllib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from latex2mathml.converter import convert
 from mkdocs.structure.pages import Page
@@ -233,11 +234,14 @@ def table(path: str, key: str = "") -> str:
     Markdown.
     """
     text = (SOURCE / path).read_text(encoding="utf-8")
+    rows: list[Mapping[str, object]]
     if path.endswith(".csv"):
         rows = list(csv.DictReader(text.splitlines()))
     else:
-        found: Any = tomllib.loads(text)[key]
-        rows = found if isinstance(found, list) else [{"name": name, **row} for name, row in found.items()]
+        found = tomllib.loads(text)[key]
+        named = cast("Mapping[str, Mapping[str, object]]", found)
+        listed = cast("list[Mapping[str, object]]", found)
+        rows = listed if isinstance(found, list) else [{"name": name, **row} for name, row in named.items()]
     names = list(rows[0])
     lines = ["| " + " | ".join(name.replace("_", " ") for name in names) + " |", "|" + "---|" * len(names)]
     lines += [
