@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -71,7 +71,7 @@ def value_added_exports(world: World) -> Numbers:
     bought = flow / np.where(spent > 0, spent, 1.0)[None]
     inputs = np.einsum("jrs,ijr->irjs", world.io_coefficient.to_numpy(), bought).reshape(n * s, n * s)
     final = np.einsum("ijr,jr->irj", bought, world.final_demand.to_numpy()).reshape(n * s, n)
-    output: Numbers = np.linalg.solve(np.eye(n * s) - inputs, final).astype(np.float64)
+    output = cast("Numbers", np.linalg.solve(np.eye(n * s) - inputs, final))
     share: Numbers = world.value_added_share.to_numpy()
     return share[:, :, None] * output.reshape(n, s, n)
 

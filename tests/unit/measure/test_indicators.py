@@ -111,11 +111,8 @@ def test_a_further_report_meets_the_one_at_hand() -> None:
         [("FY2024-25", "IND", "RUS", "importer", 5.3e9, "CIF")],
         columns=["period", "origin", "destination", "reporter", "value_usd", "valuation"],
     )
-    row = (
-        mirror_table("IND", "RUS", load_table, source=more)
-        .rows.set_index(["period", "origin"])
-        .loc[("FY2024-25", "IND")]
-    )
+    rows = cast(Any, mirror_table("IND", "RUS", load_table, source=more).rows.set_index(["period", "origin"]))
+    row = rows.loc[("FY2024-25", "IND")]
     assert row["basis"] == "both sides"
     assert row["reconciled_usd"] == pytest.approx((4881.3e6 + 5.0e9) / 2)
 
