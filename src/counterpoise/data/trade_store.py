@@ -371,6 +371,40 @@ class TradeStore:
             )
         return self.connection.execute(f"SELECT * FROM {table} ORDER BY origin, destination").df()
 
+    def aggregate(
+        self, places: Mapping[str, str], products: Mapping[str, str], *, year: int | None = None
+    ) -> pd.DataFrame:
+        """Add all flows of a year up to places and products of one's own.
+
+        Parameters
+        ----------
+        places
+            Place of each country; countries that are not in it are left out.
+        products
+            Product of each six-digit code; codes that are not in it are left out.
+        year
+            Calendar year; the latest by default.
+
+        Returns
+        -------
+        Table origin, destination, product, value_usd (places, never equal), lines; sorted.
+        """
+        for name, table in (("place_of", places), ("product_of", products)):
+            self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} (code VARCHAR PRIMARY KEY, target VARCHAR)")
+            self.connection.execute(
+                f"INSERT INTO {name} SELECT unnest($code), unnest($target)",
+                {"code": list(table), "target": list(table.values())},
+            )
+        return self.connection.execute(
+            f"""
+            SELECT o.target AS origin, d.target AS destination, p.target AS product, sum(value_usd) AS value_usd,
+                   count(*) AS lines
+            FROM {self._relation("by_origin", year)} f JOIN place_of o ON f.origin = o.code
+            JOIN place_of d ON f.destination = d.code JOIN product_of p ON f.hs = p.code
+            WHERE o.target <> d.target GROUP BY ALL ORDER BY 1, 2, 3
+            """
+        ).df()
+
     def codes(self, *, year: int | None = None) -> tuple[str, ...]:
         """Return the six-digit codes that are traded in a year, sorted."""
         table = self._relation("sold", year)

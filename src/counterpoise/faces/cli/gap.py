@@ -104,12 +104,16 @@ def _show(table: GapTable, top: int) -> None:
                 *(bn(float(r[k])) for k in ("a_to_b_usd", "b_to_a_usd", "gap_usd", "turnover_usd")),
                 *(number(float(r[f"{side}_growth_pct"]), 1, sign=True) for side in ("a_to_b", "b_to_a")),
                 str(r["status"]),
-                _whose(r),
             ]
             for r in rows
         ]
-        columns = ["year", *money, "both ways", "growth, %", "growth, %", "status", "whose records"]
-        print_table(f"Trade of {a} and {b}", columns, lines)
+        columns = ["year", f"{a} to {b}", f"{b} to {a}", "gap", "both ways", "growth, %", "growth, %", "status"]
+        print_table(f"Trade of {a} and {b}, bn USD", columns, lines)
+        for side, words in (("a_to_b", f"{a} to {b}"), ("b_to_a", f"{b} to {a}")):
+            periods: dict[str, list[str]] = {}
+            for r in rows:
+                periods.setdefault(str(r[f"{side}_basis"]), []).append(str(r["period"]))
+            say(f"{words}: " + "; ".join(f"{_span(found)} {basis}" for basis, found in periods.items()) + ".")
         return
     shown = rows if top <= 0 else rows[:top]
     lines = [
@@ -143,9 +147,8 @@ def _show(table: GapTable, top: int) -> None:
     )
 
 
-def _whose(row: dict[Any, Any]) -> str:
-    there, back = str(row["a_to_b_basis"]), str(row["b_to_a_basis"])
-    return there if there == back else f"{there} / {back}"
+def _span(periods: list[str]) -> str:
+    return periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}"
 
 
 def _other(
@@ -166,9 +169,9 @@ def _other(
 
     def show() -> None:
         shown = found.rows if top <= 0 else found.rows.head(top)
-        heads = [f"{word}, bn USD" if column.endswith("_usd") else word for column, word in found.shown.items()]
+        heads = list(found.shown.values())
         lines = [[_cell(column, row[column]) for column in found.shown] for row in shown.to_dict("records")]
-        print_table(found.title, heads, lines, left=found.words)
+        print_table(f"{found.title}; money in bn USD", heads, lines, left=found.words)
         if len(shown) < len(found.rows):
             say(f"{len(found.rows) - len(shown)} more rows; --top 0 shows all")
         for name, value in found.totals.items():
