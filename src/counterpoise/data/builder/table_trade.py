@@ -26,6 +26,10 @@ _VALUE_ADDED_LEAST = 0.02
 """Least share of value added in a prior."""
 
 
+_GROWTH_BOUND = 10.0
+"""Most by which an exporter's growth in one sector may differ from that of all its goods, where it fills a flow."""
+
+
 @dataclass(frozen=True, slots=True)
 class CustomsTrade:
     """Goods trade of a year between the countries of a table.
@@ -88,9 +92,9 @@ def customs_trade(
     there = np.ones(n, dtype=bool)
     there[missing] = False
     sold, before = np.nan_to_num(flow[:, there]).sum(axis=1), own[:, there].sum(axis=1)
-    overall = sold[:, goods].sum(axis=1) / np.maximum(before[:, goods].sum(axis=1), 1e-300)
-    growth = np.where(before > 0, sold / np.where(before > 0, before, 1.0), overall[:, None])
-    growth = np.clip(growth, overall[:, None] / 10, overall[:, None] * 10)
+    overall: Numbers = sold[:, goods].sum(axis=1) / np.maximum(before[:, goods].sum(axis=1), 1e-300)
+    ratio: Numbers = np.where(before > 0, sold / np.where(before > 0, before, 1.0), overall[:, None])
+    growth = np.minimum(np.maximum(ratio, overall[:, None] / _GROWTH_BOUND), overall[:, None] * _GROWTH_BOUND)
     for k in missing:
         flow[:, k, goods] = own[:, k][:, goods] * growth[:, goods]
         flow[k, k, goods] = 0.0
@@ -182,9 +186,9 @@ def put_in_place(
     Notes
     -----
     Without customs trade, tariffs and GDP the table is only added up. With them the prior of a region has the table's
-    sales at home, its inputs per unit of output at the output that sales at home and the new exports make, and its final
-    use, all times the growth of GDP; `balance_region` finds the nearest table in cross entropy. Services trade grows with
-    the root of the product of both regions' growth.
+    sales at home, its inputs per unit of output at the output that sales at home and the new exports make, and its
+    final use, all times the growth of GDP; `balance_region` finds the nearest table in cross entropy. Services trade
+    grows with the root of the product of both regions' growth.
     """
     names, sectors = tuple(place.names), tuple(kind.names)
     r = len(names)
@@ -261,8 +265,10 @@ def _prior(home: Numbers, cost: Numbers, final: Numbers, exports: Numbers, impor
     """Return the prior of a region; a sector that must sell or be used gets at least a trace where it had nothing."""
     domestic = np.maximum(home, _LEAST * (exports + imports))
     made = domestic + exports
-    inputs = cost * made
-    used = np.maximum(final, _LEAST * imports)
+    # What is neither made at home nor imported cannot be used.
+    there = domestic + imports > 0
+    inputs = np.where(there[:, None], cost, 0.0) * made
+    used = np.where(there, np.maximum(final, _LEAST * imports), 0.0)
     return RegionTable(domestic, inputs, made - inputs.sum(axis=0), used)
 
 

@@ -131,9 +131,7 @@ def build_table_world(
     if trade is not None:
         with tempfile.TemporaryDirectory(prefix="counterpoise-trade-") as scratch:
             store = trade if isinstance(trade, TradeStore) else _opened(Path(trade), Path(scratch), trade_year)
-            customs = customs_trade(
-                store, table.countries, table.final, table.intermediate, table.industries, kind, place, trade_year
-            )
+            customs = customs_trade(store, table, kind, place, trade_year)
             if not isinstance(trade, TradeStore):
                 store.close()
     targets = None if gdp is None else _gdp(Path(gdp), table.countries, place)
