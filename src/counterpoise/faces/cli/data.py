@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from counterpoise.faces.cli.data_store import import_command, store_command
+from counterpoise.faces.cli.data_table import TableOptions, build_from_table
 from counterpoise.faces.cli.options import AsJson, Output, SourcesFolder
 from counterpoise.faces.cli.show import bn, folder, number, print_json, print_table, progress, say
 
@@ -114,11 +115,43 @@ def build(
     ] = None,
     elasticities: Annotated[str, typer.Option(help="fgo, cp2015 or gtap.")] = "fgo",
     name: Annotated[str, typer.Option(help="Name of the world and of its file.")] = "embedded2024",
+    icio: Annotated[
+        Path | None,
+        typer.Option(
+            "--icio",
+            metavar="PATH",
+            help="An input-output table (OECD ICIO, WIOD), or a folder with one: builds a world of it instead.",
+        ),
+    ] = None,
+    trade: Annotated[
+        Path | None,
+        typer.Option("--trade", metavar="PATH", help="With --icio: trade store, or a file of trade by HS6."),
+    ] = None,
+    regions: Annotated[
+        Path | None, typer.Option("--regions", metavar="CSV", help="With --icio: region, name, countries.")
+    ] = None,
+    sectors: Annotated[
+        Path | None, typer.Option("--sectors", metavar="CSV", help="With --icio: sector, name, industries, hs.")
+    ] = None,
+    gdp: Annotated[Path | None, typer.Option("--gdp", metavar="CSV", help="With --icio: iso3, gdp_usd.")] = None,
+    table_year: Annotated[
+        int | None, typer.Option("--table-year", help="With --icio: which table of a folder or archive.")
+    ] = None,
+    year: Annotated[int | None, typer.Option("--year", help="With --icio: which year of the trade.")] = None,
+    theta: Annotated[
+        float | None, typer.Option("--theta", help="With --icio: trade elasticity where the file states none; 4.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Build the world from the raw sources, and say whether it is the shipped one to the byte."""
+    """Build the world from the raw sources, or one of your own from any input-output table and customs trade."""
     from counterpoise.data import build_world
 
+    own = TableOptions(trade, regions, sectors, gdp, table_year, year, theta)
+    if icio is not None:
+        own_name = "world" if name == "embedded2024" else name
+        build_from_table(icio, output, own, tariffs=tariffs, name=own_name, as_json=as_json)
+        return
+    own.refuse_without_table()
     target = folder(output if output is not None else Path("counterpoise-out") / "world")
     with progress("build-world") as tell:
         result = build_world(sources, target, tariffs=tariffs, elasticities=elasticities, name=name, progress=tell)
