@@ -78,7 +78,11 @@ class ProductWorld:
             raise_all(
                 LabelError,
                 "no such products",
-                [f"no product code begins with {code!r}; expected digits such as '0306'" for code in codes if not found[code]],
+                [
+                    f"no product code begins with {code!r}; expected digits such as '0306'"
+                    for code in codes
+                    if not found[code]
+                ],
             )
             mask &= np.isin(self.product, [k for places in found.values() for k in places])
         if origin is None or origin != destination:
@@ -230,7 +234,9 @@ def split_world(
     """
     n, s = len(world.countries), len(world.sectors)
     labels = [*products, *(f"{name}{OTHER}" for name in world.sectors)]
-    sector_of = np.array([index_of(world.sectors, name, "sector") for name in [*product_sector, *world.sectors]], np.int32)
+    sector_of = np.array(
+        [index_of(world.sectors, name, "sector") for name in [*product_sector, *world.sectors]], np.int32
+    )
     i, j, k = (np.asarray(v, dtype=np.int32) for v in (origin, destination, product))
     usd = np.asarray(flow, dtype=np.float64)
     _require_usable(len(products), len(product_sector), n, i, j, k, usd)
@@ -245,7 +251,9 @@ def split_world(
     flat = world.flow.to_numpy().reshape(-1)
     cell = (i.astype(np.int64) * n + j) * s + sector_of[k]
     dropped = (flat[cell] <= 0) | (usd <= 0) | (i == j)
-    notes = [f"{int(dropped.sum()):,} of {len(usd):,} lines ({usd[dropped].sum():,.0f} USD) have no flow in the world and are left out"]
+    notes = [
+        f"{int(dropped.sum()):,} of {len(usd):,} lines ({usd[dropped].sum():,.0f} USD) have no flow in the world and are left out"
+    ]
     given = None if tariff_rate is None else np.asarray(tariff_rate, dtype=np.float64)
     if dropped.any():
         i, j, k, usd, cell = (v[~dropped] for v in (i, j, k, usd, cell))
@@ -268,7 +276,9 @@ def split_world(
     if given is not None:
         rate[: len(given)] = given
         duty = np.bincount(cell, usd * rate, flat.size)
-        shift = np.divide(world.tariff_rate.to_numpy().reshape(-1) * flat - duty, flat, out=np.zeros_like(flat), where=flat > 0)
+        shift = np.divide(
+            world.tariff_rate.to_numpy().reshape(-1) * flat - duty, flat, out=np.zeros_like(flat), where=flat > 0
+        )
         rate = rate + shift[cell]
     return _sorted_lines(world, labels, sector_of, theta, between, cell, k, usd, rate, tuple(notes))
 
@@ -324,9 +334,7 @@ def _sorted_lines(
     return ProductWorld(world=world, products=tuple(labels[int(k)] for k in used), notes=notes, **ready)
 
 
-def _require_usable(
-    products: int, named: int, countries: int, i: Places, j: Places, k: Places, usd: Numbers
-) -> None:
+def _require_usable(products: int, named: int, countries: int, i: Places, j: Places, k: Places, usd: Numbers) -> None:
     """Raise InputError that lists what is wrong with product lines."""
     problems: list[str] = []
     if products != named:

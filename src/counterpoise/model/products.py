@@ -42,7 +42,9 @@ Numbers = NDArray[np.float64]
 class _Map:
     """A block-diagonal sparse matrix cut into parts of about equal work, one for each thread."""
 
-    def __init__(self, rows: NDArray[np.int32], columns: NDArray[np.int32], values: Numbers, size: int, parts: int) -> None:
+    def __init__(
+        self, rows: NDArray[np.int32], columns: NDArray[np.int32], values: Numbers, size: int, parts: int
+    ) -> None:
         """Store entries that are sorted by row."""
         bounds = np.searchsorted(rows, np.arange(size + 1))
         cuts = np.searchsorted(bounds, np.linspace(0, len(values), parts + 1)[1:-1])
@@ -183,9 +185,7 @@ def product_markets(
     )
     spending = intermediate + alpha * income
     product_spending = part * spending[base.sector_of]
-    sold = _by_sector(
-        seller * base.receipt_by_seller((product_spending / safe).reshape(-1), pool).reshape(shape), base
-    )
+    sold = _by_sector(seller * base.receipt_by_seller((product_spending / safe).reshape(-1), pool).reshape(shape), base)
     ratio = sold / np.where(base.sells, base.gross_output, 1.0)
     demanded = (base.value_added_share * sold).sum(axis=0)
     revenue = (revenue_share * spending).sum(axis=0)

@@ -167,7 +167,9 @@ def solve_products(
             at = product_markets(wage, price, output, arrays, bound, pool)
             return _image(wage, price, output, at, arrays), _violation(at), at
 
-        steps, violation, at, wage = _accelerated(evaluate, np.zeros(n + 2 * s * n), n, rtol, max_steps, memory, progress)
+        steps, violation, at, wage = _accelerated(
+            evaluate, np.zeros(n + 2 * s * n), n, rtol, max_steps, memory, progress
+        )
     residuals = {name: float(np.max(np.abs(gap))) for name, gap in at.gaps.items()}
     if not violation <= rtol:
         name = max(residuals, key=lambda k: np.nan_to_num(residuals[k], nan=np.inf))
