@@ -18,13 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from counterpoise.core import Shock, Solution, World, WorldMeta
+    from counterpoise.core.products import ProductShock, ProductWorld, split_world
     from counterpoise.data import load_table, load_world
+    from counterpoise.data.product_world import load_product_world
     from counterpoise.scenario import compile_scenario, load_scenario
     from counterpoise.solver import gradient, linearised_welfare, path_decomposition, rebase, solve, solve_batch
+    from counterpoise.solver.products import solve_products
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ProductShock",
+    "ProductWorld",
     "Shock",
     "Solution",
     "World",
@@ -33,6 +38,7 @@ __all__ = [
     "compile_scenario",
     "gradient",
     "linearised_welfare",
+    "load_product_world",
     "load_scenario",
     "load_table",
     "load_world",
@@ -40,9 +46,16 @@ __all__ = [
     "rebase",
     "solve",
     "solve_batch",
+    "solve_products",
+    "split_world",
 ]
 
 _HOME = {
+    "ProductShock": "core.products",
+    "ProductWorld": "core.products",
+    "load_product_world": "data.product_world",
+    "solve_products": "solver.products",
+    "split_world": "core.products",
     "Shock": "core",
     "Solution": "core",
     "World": "core",

@@ -6,7 +6,7 @@ Lines are arrays of one length, sorted by product, destination and origin, so th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from counterpoise.core.world import World
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["OTHER", "ProductShock", "ProductWorld", "split_world"]
+__all__ = ["OTHER", "ProductShock", "ProductWorld", "scheduled_shock", "split_world"]
 
 OTHER = ":other"
 """Ends the name of the product that holds what a sector trades without detail."""
@@ -34,10 +34,10 @@ class ProductWorld:
     """A World whose flows are split into products inside sectors. Build it with `split_world`.
 
     L lines with positive flow, K products in the order of their sectors, N countries, S sectors: ``origin``,
-    ``destination`` (positions in ``world.countries``) and ``product`` (position in ``products``) are (L,), ``flow`` (L,) USD
-    at customs value, ``tariff_rate`` (L,). ``product_sector`` (K,) is the position of a product's sector,
-    ``trade_elasticity`` (K,) its theta between origins, ``substitution`` (S,) the same between products of a sector: the
-    substitution elasticity minus one. Summed over products, lines give ``world.flow`` and its duties.
+    ``destination`` (positions in ``world.countries``) and ``product`` (position in ``products``) are (L,), ``flow``
+    (L,) USD at customs value, ``tariff_rate`` (L,). ``product_sector`` (K,) is the position of a product's sector,
+    ``trade_elasticity`` (K,) its theta between origins, ``substitution`` (S,) the same between products of a sector:
+    the substitution elasticity minus one. Summed over products, lines give ``world.flow`` and its duties.
     """
 
     world: World
@@ -110,8 +110,8 @@ class ProductWorld:
         n, s = len(self.world.countries), len(self.world.sectors)
         return "\n".join(
             [
-                f"ProductWorld '{self.world.meta.name}': {len(self.flow):,} lines, {len(self.products):,} products in {s} "
-                f"sectors, {n} countries",
+                f"ProductWorld '{self.world.meta.name}': {len(self.flow):,} lines, {len(self.products):,} products in "
+                f"{s} sectors, {n} countries",
                 *(f"  {note}" for note in self.notes),
             ]
         )
@@ -121,8 +121,8 @@ class ProductWorld:
 class ProductShock:
     """What changes, line by line: start from ``ProductShock.none(product_world)``.
 
-    ``tariff_rate_cf`` (L,) is the counterfactual level, ``iceberg_cost_hat`` (L,) a ratio, ``productivity_hat`` (N, S) a
-    ratio by country and sector.
+    ``tariff_rate_cf`` (L,) is the counterfactual level, ``iceberg_cost_hat`` (L,) a ratio, ``productivity_hat`` (N, S)
+    a ratio by country and sector.
     """
 
     base: ProductWorld
@@ -188,6 +188,49 @@ class ProductShock:
         return dataclasses.replace(self, iceberg_cost_hat=costs, notes=(*self.notes, note) if note else self.notes)
 
 
+def scheduled_shock(base: ProductWorld, rows: Sequence[Mapping[str, object]]) -> ProductShock:
+    """Return the shock of a tariff schedule.
+
+    Parameters
+    ----------
+    base
+        Product world.
+    rows
+        Each with origin, destination (labels, or ``*`` for all), hs (digits that a code begins with, or ``*``), rate
+        (0.25 is 25 %) and how (``add`` to the tariff, or ``set`` it). Where several rows reach a line, the one with the
+        longest code decides, and of equal codes the last.
+
+    Raises
+    ------
+    InputError
+        If rows cannot be read or name what is not there; every problem is listed.
+    """
+    problems: list[str] = []
+    wanted: list[tuple[int, int, float, bool, NDArray[np.bool_]]] = []
+    for place, row in enumerate(rows, start=1):
+        missing = [name for name in ("origin", "destination", "hs", "rate", "how") if row.get(name) in (None, "")]
+        if missing:
+            problems.append(f"row {place}: {', '.join(missing)} missing; expected origin, destination, hs, rate, how")
+            continue
+        how = str(row["how"])
+        if how not in ("add", "set"):
+            problems.append(f"row {place}: how = '{how}'; expected 'add' or 'set'")
+        named = {key: None if str(row[key]) == "*" else str(row[key]) for key in ("origin", "destination", "hs")}
+        try:
+            mask, rate = base.lines(**named), float(str(row["rate"]))
+        except (LabelError, ValueError) as error:
+            problems.append(f"row {place}: {error}")
+            continue
+        wanted.append((len(named["hs"] or ""), place, rate, how == "add", mask))
+    raise_all(InputError, "the tariff schedule cannot be used", problems)
+    rates = base.tariff_rate.copy()
+    for _, _, rate, add, mask in sorted(wanted, key=lambda w: w[:2]):
+        rates[mask] = base.tariff_rate[mask] + rate if add else rate
+    return dataclasses.replace(
+        ProductShock.none(base), tariff_rate_cf=rates, notes=(f"{len(wanted)} rows of a schedule",)
+    )
+
+
 def split_world(
     world: World,
     *,
@@ -223,9 +266,10 @@ def split_world(
 
     Notes
     -----
-    No source knows domestic sales by product: those of a sector are split in proportion to the world trade of its products,
-    alike in every country. A cell that trades but has no line becomes one line of the product ``sector:other``. Lines of a
-    cell without flow in the world are dropped; the notes tell how many and how much.
+    No source knows domestic sales by product: those of a sector are split in proportion to the world trade of its
+    products, alike in every country. A cell that trades but has no line becomes one line of the product
+    ``sector:other``. Lines
+    of a cell without flow in the world are dropped; the notes tell how many and how much.
 
     Raises
     ------
@@ -239,7 +283,7 @@ def split_world(
     )
     i, j, k = (np.asarray(v, dtype=np.int32) for v in (origin, destination, product))
     usd = np.asarray(flow, dtype=np.float64)
-    _require_usable(len(products), len(product_sector), n, i, j, k, usd)
+    _require_usable(products, len(product_sector), n, i, j, k, usd, tariff_rate)
     own = world.trade_elasticity.to_numpy()
     theta = own[sector_of].copy()
     if trade_elasticity is not None:
@@ -248,15 +292,17 @@ def split_world(
     if not (np.all(theta > 0) and np.all(between > 0) and np.all(np.isfinite(theta)) and np.all(np.isfinite(between))):
         raise InputError("trade_elasticity and substitution must be positive numbers; 1e-6 stands for fixed shares")
 
-    flat = world.flow.to_numpy().reshape(-1)
+    flat: Numbers = world.flow.to_numpy().reshape(-1)
     cell = (i.astype(np.int64) * n + j) * s + sector_of[k]
     dropped = (flat[cell] <= 0) | (usd <= 0) | (i == j)
     notes = [
-        f"{int(dropped.sum()):,} of {len(usd):,} lines ({usd[dropped].sum():,.0f} USD) have no flow in the world and are left out"
+        f"{int(dropped.sum()):,} of {len(usd):,} lines ({usd[dropped].sum():,.0f} USD) have no flow in the "
+        f"world and are "
+        "left out"
     ]
     given = None if tariff_rate is None else np.asarray(tariff_rate, dtype=np.float64)
     if dropped.any():
-        i, j, k, usd, cell = (v[~dropped] for v in (i, j, k, usd, cell))
+        k, usd, cell = k[~dropped], usd[~dropped], cell[~dropped]
         given = None if given is None else given[~dropped]
     detailed = np.bincount(cell, usd, flat.size)
     usd = usd * (flat / np.where(detailed > 0, detailed, 1.0))[cell]
@@ -272,7 +318,8 @@ def split_world(
     usd = np.concatenate([usd, flat[split_cell] * weights[split_product], flat[rest]])
     k = np.concatenate([k, split_product, (len(products) + rest % s)]).astype(np.int32)
     cell = np.concatenate([cell, split_cell, rest])
-    rate = world.tariff_rate.to_numpy().reshape(-1)[cell]
+    cell_rate: Numbers = world.tariff_rate.to_numpy().reshape(-1)
+    rate = cell_rate[cell]
     if given is not None:
         rate[: len(given)] = given
         duty = np.bincount(cell, usd * rate, flat.size)
@@ -319,29 +366,46 @@ def _sorted_lines(
     first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
     duty, usd = np.add.reduceat(usd * rate, first), np.add.reduceat(usd, first)
     key = key[first]
-    ready = {
-        "flow": usd,
-        "tariff_rate": duty / usd,
-        "origin": (key % n).astype(np.int32),
-        "destination": (key // n % n).astype(np.int32),
-        "product": (key // (n * n)).astype(np.int32),
-        "product_sector": sector_of[used],
-        "trade_elasticity": theta[used],
-        "substitution": np.array(between, dtype=np.float64),
-    }
-    for values in ready.values():
+    parted = ProductWorld(
+        world=world,
+        products=tuple(labels[int(k)] for k in used),
+        product_sector=sector_of[used],
+        trade_elasticity=theta[used],
+        substitution=np.array(between, dtype=np.float64),
+        origin=(key % n).astype(np.int32),
+        destination=(key // n % n).astype(np.int32),
+        product=(key // (n * n)).astype(np.int32),
+        flow=usd,
+        tariff_rate=duty / usd,
+        notes=notes,
+    )
+    for values in (parted.flow, parted.tariff_rate, parted.origin, parted.destination, parted.product):
         values.flags.writeable = False
-    return ProductWorld(world=world, products=tuple(labels[int(k)] for k in used), notes=notes, **ready)
+    return parted
 
 
-def _require_usable(products: int, named: int, countries: int, i: Places, j: Places, k: Places, usd: Numbers) -> None:
+def _require_usable(
+    products: Sequence[str],
+    named: int,
+    countries: int,
+    i: Places,
+    j: Places,
+    k: Places,
+    usd: Numbers,
+    rate: ArrayLike | None,
+) -> None:
     """Raise InputError that lists what is wrong with product lines."""
     problems: list[str] = []
-    if products != named:
-        problems.append(f"{products} products but {named} sectors named for them; give one each")
+    if len(products) != named:
+        problems.append(f"{len(products)} products but {named} sectors named for them; give one each")
+    if len(set(products)) < len(products):
+        problems.append(f"{len(products) - len(set(products))} products are listed more than once")
+    given = np.zeros(len(usd)) if rate is None else np.asarray(rate, dtype=np.float64)
+    if given.shape != usd.shape or not np.all(np.isfinite(given) & (given > -1)):
+        problems.append(f"tariff_rate has shape {given.shape}, expected {usd.shape} finite values above -1")
     if not len(i) == len(j) == len(k) == len(usd):
         problems.append(f"origin, destination, product, flow have lengths {len(i)}, {len(j)}, {len(k)}, {len(usd)}")
-    for name, values, most in (("origin", i, countries), ("destination", j, countries), ("product", k, products)):
+    for name, values, most in (("origin", i, countries), ("destination", j, countries), ("product", k, len(products))):
         outside = int(((values < 0) | (values >= most)).sum())
         if outside:
             problems.append(f"{outside} values of {name} are outside 0 to {most - 1}")

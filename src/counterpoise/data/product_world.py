@@ -1,7 +1,7 @@
 """Product worlds from HS6 trade: 226 countries and 5,079 products as BACI has them, or the embedded regions.
 
-``load_product_world()`` keeps every country and every flow apart. What no source tells by country is taken from the region
-of the embedded world that the country belongs to, by rules that the notes of the result repeat.
+``load_product_world()`` keeps every country and every flow apart. What no source tells by country is taken from the
+region of the embedded world that the country belongs to, by rules that the notes of the result repeat.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from counterpoise.core.errors import InputError
 from counterpoise.core.products import ProductWorld, split_world
 from counterpoise.data.baci import load_totals_2023, open_baci, totals
 from counterpoise.data.builder.trade import growth
-from counterpoise.data.concordance import goods_sectors, hs_gtap, hs_sector, region_members, regions_of
+from counterpoise.data.concordance import hs_gtap, hs_sector, region_members, regions_of
 from counterpoise.data.gdp import load_gdp
 from counterpoise.data.sources import Sources, locate_sources
 from counterpoise.data.store import load_world
@@ -55,8 +55,8 @@ def load_product_world(
         ``"all"``: each country of BACI by itself. ``"regions"``: the 24 regions of the embedded world, whose flows,
         input-output links and tariffs are kept and only split.
     product_elasticity
-        ``"fgo"``: Fontagne, Guimbard and Orefice (2022) by GTAP sector of the product where they have an estimate above 1,
-        else that of the sector. ``"sector"``: that of the sector for all.
+        ``"fgo"``: Fontagne, Guimbard and Orefice (2022) by GTAP sector of the product where they estimate more than
+        1, else that of the sector. ``"sector"``: that of the sector for all.
     min_flow_usd
         Leave out smaller lines (none by default); the notes tell how much they are worth.
 
@@ -69,17 +69,19 @@ def load_product_world(
 
     Notes
     -----
-    With ``"all"``, by country i of region R and sector s: domestic sales are those of the region, less the trade among its
-    members, shared among them in proportion to GDP; a country without GDP is taken to have the region's ratio of GDP to
+    With ``"all"``, by country i of region R and sector s: domestic sales are those of the region, less the trade among
+    its members, shared among them in proportion to GDP; a country without GDP is taken to have the region's ratio of
+    GDP to
     imports. Each sector uses its own composite as input (as in Eaton and Kortum 2002); the value-added share is that of
-    the region, raised where inputs would take more than 90 % of what the country spends in the sector. Tariffs are those
-    of the embedded world by region and sector, and none between members of a region; for the USA, the duties that were
+    the region, raised where inputs would take more than 90 % of what the country spends in the sector. Tariffs are
+    those of the embedded world by region and sector, and none between members of a region; for the USA, the duties
+    that were
     calculated by partner and HS6 where the customs value is at hand. Services are sold at home only.
     """
     if countries not in ("all", "regions") or product_elasticity not in ("fgo", "sector"):
         raise InputError(
-            f"countries={countries!r}, product_elasticity={product_elasticity!r}; expected 'all' or 'regions', and 'fgo' "
-            "or 'sector'"
+            f"countries={countries!r}, product_elasticity={product_elasticity!r}; expected 'all' or 'regions', and "
+            "'fgo' or 'sector'"
         )
     found = locate_sources(sources)
     lines, left_out = _read_lines(found, min_flow_usd)
@@ -91,7 +93,7 @@ def load_product_world(
     labels = names if countries == "all" else list(embedded.countries)
     place = {name: labels.index(name if countries == "all" else region[name]) for name in names}
     i, j = (_coded(lines[side], place) for side in ("exporter", "importer"))
-    k = lines["hs6"].cat.codes.to_numpy(np.int32)
+    k = np.asarray(lines["hs6"].cat.codes, dtype=np.int32)
     usd = lines["value_usd"].to_numpy(np.float64)
     notes = list(left_out)
     rate: Numbers | None = None
@@ -125,7 +127,8 @@ def _read_lines(sources: Sources, least: float) -> tuple[pd.DataFrame, list[str]
     for name in ("exporter", "importer", "hs6"):
         connection.execute(f"CREATE TYPE t_{name} AS ENUM (SELECT DISTINCT {name} FROM whole ORDER BY {name})")
     table = connection.execute(
-        "SELECT exporter::t_exporter AS exporter, importer::t_importer AS importer, hs6::t_hs6 AS hs6, value_usd FROM whole"
+        "SELECT exporter::t_exporter AS exporter, importer::t_importer AS importer, hs6::t_hs6 AS hs6, value_usd "
+        "FROM whole"
     ).df()
     connection.close()
     small = table["value_usd"] < max(least, 1.0)
@@ -139,8 +142,9 @@ def _read_lines(sources: Sources, least: float) -> tuple[pd.DataFrame, list[str]
 def _fill(connection: duckdb.DuckDBPyConnection, sources: Sources) -> list[str]:
     """Make table ``whole``: BACI 2024 and what fills the importers it lacks; return what was done, in words.
 
-    The USA: the Census file by partner and HS6, the Union's line shared among its members by their sales of 2023. Others,
-    and partners the Census does not list: the total of 2023 times the exporter's growth to the importers that report,
+    The USA: the Census file by partner and HS6, the Union's line shared among its members by their sales of 2023.
+    Others, and partners the Census does not list: the total of 2023 times the exporter's growth to the importers
+    that report,
     split by the exporter's product mix to the Union's reporting members (to all, for the USA). Filled lines under
     `_LEAST_FILLED` are left out.
     """
@@ -190,7 +194,8 @@ def _fill(connection: duckdb.DuckDBPyConnection, sources: Sources) -> list[str]:
     )
     connection.execute(
         "CREATE TABLE whole AS SELECT exporter, importer, hs6, value_usd FROM baci UNION ALL "
-        f"SELECT exporter, importer, hs6, value_usd FROM filled WHERE value_usd >= {_LEAST_FILLED} AND exporter <> importer"
+        "SELECT exporter, importer, hs6, value_usd FROM filled "
+        f"WHERE value_usd >= {_LEAST_FILLED} AND exporter <> importer"
     )
     kept, lost = (
         connection.execute(
@@ -201,11 +206,22 @@ def _fill(connection: duckdb.DuckDBPyConnection, sources: Sources) -> list[str]:
     asked = fills["value_usd"].sum() + census["value_usd"].sum()
     unfilled = asked - float(kept[1]) - float(lost[1])
     notes = [
-        f"BACI 2024 lacks the imports of {', '.join(absent)}: filled with {kept[0]:,} lines ({float(kept[1]) / 1e12:.2f} tn USD) from "
-        "the US Census file and the totals of 2023 moved by the exporter's growth; their products are those of the "
-        f"exporter's mix, not reported. {lost[0]:,} filled lines under {_LEAST_FILLED} USD and {unfilled / 1e9:,.1f} bn USD of "
-        "exporters without a mix are left out"
+        f"BACI 2024 lacks the imports of {', '.join(absent)}: filled with {kept[0]:,} lines ({float(kept[1]) / "
+        f"1e12:.2f} tn "
+        "USD) from the US Census file and the totals of 2023 moved by the exporter's growth; their products are "
+        "those of the "
+        f"exporter's mix, not reported. {lost[0]:,} filled lines under {_LEAST_FILLED} USD and "
+        f"{unfilled / 1e9:,.1f} bn USD of exporters without a mix are left out"
     ]
+    newer = connection.execute(
+        "SELECT count(DISTINCT hs6), coalesce(sum(value_usd), 0) FROM filled WHERE hs6 NOT IN (SELECT hs6 FROM baci)"
+    ).fetchall()[0]
+    if newer[0]:
+        notes.append(
+            f"{newer[0]:,} codes ({float(newer[1]) / 1e9:,.0f} bn USD) stand in the US file alone, which is of "
+            f"HS 2022: they "
+            "compete with the older codes of the same goods only through the sector"
+        )
     if silent:
         notes.append(f"no imports are known of {', '.join(silent)}: they sell but buy nothing abroad")
     return notes
@@ -254,8 +270,8 @@ def _country_world(
     inputs = np.zeros((n, s, s))
     inputs[:, np.arange(s), np.arange(s)] = 1.0 - share
     notes = [
-        f"domestic sales: those of the region, less trade among its members, by GDP; at least 5 % of the region's own in "
-        f"{squeezed} cells. Within a sector they are split by world trade of its products",
+        f"domestic sales: those of the region, less trade among its members, by GDP; at least 5 % of the region's "
+        f"own in {squeezed} cells. Within a sector they are split by world trade of its products",
         f"{len(unknown)} countries without GDP take their region's ratio of GDP to imports: {', '.join(unknown)}",
         f"each sector uses its own composite as input; the value-added share of the region is raised in {raised} of "
         f"{n * s} cells, where inputs would exceed {100 * (1 - _LEAST_FINAL):.0f} % of spending",
@@ -293,7 +309,7 @@ def _gdp(
     world_ratio = have.sum() / bought.sum()
     ratio = np.divide(have, bought, out=np.full(size, world_ratio), where=bought > 0)
     gdp[missing] = np.maximum(ratio[home_region[missing]] * imports[missing], 1e6)
-    return gdp, [labels[int(c)] for c in missing]
+    return np.asarray(gdp, dtype=np.float64), [labels[int(c)] for c in missing]
 
 
 def _line_rates(
@@ -354,7 +370,8 @@ def _with_line_rates(
 def _elasticities(sources: Sources, world: World, codes: list[str], sector: list[str]) -> Numbers:
     """Return theta by product: sigma - 1 of its GTAP sector where that is positive, else that of its sector."""
     raw = pd.read_csv(sources.path("fgo_gtap"))
-    sigma: dict[str, float] = (-raw.set_index("gtap_sector")["epsilon_GTAP"]).dropna().to_dict()
+    known = raw.dropna(subset=["epsilon_GTAP"])
+    sigma = dict(zip(known["gtap_sector"].astype(str), -known["epsilon_GTAP"].to_numpy(np.float64), strict=True))
     own = {name: float(v) for name, v in zip(world.sectors, world.trade_elasticity.to_numpy(), strict=True)}
-    theta = [sigma.get(hs_gtap(code), 0.0) - 1.0 for code in codes]
+    theta = [float(sigma.get(hs_gtap(code), 0.0)) - 1.0 for code in codes]
     return np.array([t if t > 0 else own[name] for t, name in zip(theta, sector, strict=True)])

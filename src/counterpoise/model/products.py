@@ -1,6 +1,6 @@
 r"""The product tier of the equilibrium: the same equations with prices and shares by product, in sparse form.
 
-With k a product of sector s, i origin, j destination, all letters counterfactual over baseline but for base-year shares::
+With k a product of sector s, i origin, j destination, letters counterfactual over baseline but for base-year shares::
 
     unit cost       c_is = w_i^gamma_is prod_r P_ir^gamma_irs / A_is
     product price   P_jk = (sum_i lambda_ijk (c_is kappa_ijk)^-theta_k)^(-1/theta_k)
@@ -8,8 +8,8 @@ With k a product of sector s, i origin, j destination, all letters counterfactua
     spending        E'_jk = m_jk (P_jk / P_js)^-eta_s E'_js,   E'_js as in `counterpoise.model.equilibrium`
     output          Y'_is = sum_{k in s} sum_j lambda'_ijk E'_jk / (1 + t'_ijk)
 
-lambda_ijk is the share of origin i in j's spending on k, m_jk the share of k in j's spending on the sector. If theta_k =
-eta_s for all k and rates agree within the sector, sums over products give the sector model exactly.
+lambda_ijk is the share of origin i in j's spending on k, m_jk the share of k in j's spending on the sector. If theta_k
+= eta_s for all k and rates agree within the sector, sums over products give the sector model exactly.
 
 Lines of a product lie together and know only its own buyers and sellers, so that the maps A (reach) and B (receipt) are
 block-diagonal sparse matrices over (product, country), and one evaluation is three products of them with a vector.
@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from counterpoise.core.products import ProductShock, ProductWorld
+from counterpoise.core.products import ProductShock
 from counterpoise.model.parts import Closure
 from counterpoise.model.prepare import baseline_of
 
@@ -56,7 +56,11 @@ class _Map:
 
     def __call__(self, vector: Numbers, pool: ThreadPoolExecutor) -> Numbers:
         """Multiply a vector."""
-        return np.concatenate(list(pool.map(lambda block: cast(Numbers, block @ vector), self.blocks)))
+
+        def multiply(block: Any) -> Numbers:
+            return block @ vector
+
+        return np.concatenate(list(pool.map(multiply, self.blocks)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

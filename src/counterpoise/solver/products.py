@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import jax
 import numpy as np
@@ -177,8 +177,8 @@ def solve_products(
         where = ", ".join(v[k] for v, k in zip((world.sectors, world.countries)[-len(cell) :], cell, strict=True))
         raise NotConvergedError(
             f"no equilibrium was found after {steps} sweeps: the worst condition is {name} at {where}, off by "
-            f"{residuals[name]:.3g} relative, expected at most {rtol:g}; try a smaller shock first, another closure, or "
-            f"max_steps={10 * max_steps}"
+            f"{residuals[name]:.3g} relative, expected at most {rtol:g}; try a smaller shock first, another closure, "
+            f"or max_steps={10 * max_steps}"
         )
     return ProductSolution(
         shock, bound.name, residuals, steps, time.perf_counter() - began, _flows(shock, at), _values(wage, at, arrays)
@@ -209,23 +209,23 @@ def _accelerated(
     memory: int,
     progress: Callable[[int, float], None] | None,
 ) -> tuple[int, float, ProductMarkets, Numbers]:
-    """Iterate with the safeguards of `counterpoise.solver.anderson`; return sweeps, violation, markets and log wages."""
+    """Iterate with the safeguards of `counterpoise.solver.anderson`; return sweeps, violation, markets, log wages."""
     x, damping, steps = start, 1.0, 1
     image, violation, at = evaluate(x)
-    best = (violation, x, image, at)
+    best: tuple[float, Numbers, Numbers, ProductMarkets] = (violation, x, image, at)
     dx: list[Numbers] = []
     df: list[Numbers] = []
     while best[0] > rtol and steps < max_steps and damping > 1e-4:
-        f = image - x
-        move = damping * f
+        f: Numbers = image - x
+        move: Numbers = damping * f
         if df:
             rows = np.array(df)
             gram = rows @ rows.T
             ridge = 1e-14 * np.trace(gram) + np.finfo(np.float64).tiny
-            weights = np.linalg.solve(gram + ridge * np.eye(len(df)), rows @ f)
+            weights = cast(Numbers, np.linalg.solve(gram + ridge * np.eye(len(df)), rows @ f))
             move = move - weights @ (np.array(dx) + damping * rows)
         longest = float(np.max(np.abs(move)))
-        trial = x + move * min(1.0, 1.0 / max(longest, 1.0))
+        trial: Numbers = x + move * min(1.0, 1.0 / max(longest, 1.0))
         with np.errstate(all="ignore"):
             following, violation, at = evaluate(trial)
         steps += 1

@@ -16,6 +16,7 @@ from counterpoise.faces.cli import (
     frictions,
     fund,
     gap,
+    products,
     replicate,
     run,
     scenarios,
@@ -73,6 +74,7 @@ def _main(  # pyright: ignore[reportUnusedFunction]
 app.command("run")(run.run)
 app.command("gap")(gap.gap_command)
 app.command("simulate")(simulate.simulate)
+app.command("simulate-products")(products.simulate_products)
 app.command("frictions")(frictions.frictions)
 app.command("settle")(settle.settle)
 app.command("fund")(fund.fund_command)
