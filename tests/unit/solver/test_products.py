@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from counterpoise.core import Shock, World
 from counterpoise.core.errors import InputError, LabelError, NotConvergedError
@@ -100,7 +101,8 @@ def test_every_equation_holds_by_plain_loops(world: World, rng: np.random.Genera
     for j in range(n):
         for s in range(len(SECTORS)):
             mine = np.flatnonzero((lines.destination == j) & (lines.product_sector[lines.product] == s))
-            whole, total, pieces = paid[mine].sum(), 0.0, {}
+            whole, total = paid[mine].sum(), 0.0
+            pieces: dict[int, tuple[NDArray[np.intp], NDArray[np.float64], float]] = {}
             for k in np.unique(lines.product[mine]):
                 at = mine[lines.product[mine] == k]
                 kappa = (1 + shock.tariff_rate_cf[at]) / (1 + lines.tariff_rate[at])
