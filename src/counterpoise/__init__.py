@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from counterpoise.core import Shock, Solution, World, WorldMeta, horizon_elasticity
+    from counterpoise.core.products import ProductShock, ProductWorld, split_world
     from counterpoise.data import load_table, load_world
+    from counterpoise.data.product_world import load_product_world
     from counterpoise.policy import close_gap
     from counterpoise.scenario import compile_scenario, load_scenario
     from counterpoise.solver import (
@@ -31,10 +33,13 @@ if TYPE_CHECKING:
         solve,
         solve_batch,
     )
+    from counterpoise.solver.products import solve_products
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ProductShock",
+    "ProductWorld",
     "Shock",
     "Solution",
     "World",
@@ -47,6 +52,7 @@ __all__ = [
     "gradient",
     "horizon_elasticity",
     "linearised_welfare",
+    "load_product_world",
     "load_scenario",
     "load_table",
     "load_world",
@@ -54,9 +60,16 @@ __all__ = [
     "rebase",
     "solve",
     "solve_batch",
+    "solve_products",
+    "split_world",
 ]
 
 _HOME = {
+    "ProductShock": "core.products",
+    "ProductWorld": "core.products",
+    "load_product_world": "data.product_world",
+    "solve_products": "solver.products",
+    "split_world": "core.products",
     "Shock": "core",
     "Solution": "core",
     "World": "core",

@@ -33,9 +33,10 @@ Rodriguez-Clare and Yi (2023), Review of Economic Studies 90(1), for labour that
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from counterpoise.model.parts import Closure, Labour
@@ -259,17 +260,24 @@ class _Markets(NamedTuple):
 
 
 def initial_state(countries: int, sectors: int, terms: Terms | None = None) -> State:
-    """Return the state of no change; a shock's terms say which parts it has."""
+    """Return the state of no change; a shock's terms say which parts it has.
+
+    The arrays are NumPy's, which costs nothing before a compiled call and counts as constant within one.
+    """
     levies = terms is not None and (terms.export_tax_rate is not None or terms.quotas is not None)
     quotas = None if terms is None else terms.quotas
     return State(
-        jnp.zeros(countries),
-        jnp.zeros((countries, sectors)),
-        jnp.zeros((countries, sectors)),
-        jnp.zeros(countries),
-        jnp.zeros(countries) if levies else None,
-        None if quotas is None else jnp.zeros(quotas.limit.shape),
+        _zeros(countries),
+        _zeros(countries, sectors),
+        _zeros(countries, sectors),
+        _zeros(countries),
+        _zeros(countries) if levies else None,
+        None if quotas is None else _zeros(*quotas.limit.shape),
     )
+
+
+def _zeros(*shape: int) -> Array:
+    return cast(Array, np.zeros(shape))
 
 
 def trade_maps(base: Baseline, terms: Terms) -> Trade:

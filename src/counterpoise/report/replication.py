@@ -298,7 +298,7 @@ def conditional_prices(
         )
     # A wage answers a productivity with the elasticity theta / (1 + theta) where the country is small.
     step = 1.0 + 1.0 / float(world.trade_elasticity[0])
-    price, wage = np.ones(len(world.countries)), np.full(len(world.countries), np.inf)
+    price, wage = _cleared_prices(world, shock), np.full(len(world.countries), np.inf)
     for _ in range(max_steps):
         solution = solve(world, shock.with_array("productivity_hat", 1.0 / price[:, None]), rtol=0.1 * atol)
         wage = np.log(solution.wage_hat.to_numpy())
@@ -308,6 +308,33 @@ def conditional_prices(
     raise NotConvergedError(
         f"wages still move by {np.max(np.abs(wage)):.3g} after {max_steps} equilibria; expected at most {atol:g}"
     )
+
+
+def _cleared_prices(world: World, shock: Shock, steps: int = 30) -> Numbers:
+    """Return factory prices (N,) that clear markets at given output and spending, by Newton's method.
+
+    With x = p^-theta, sales of i are x_i sum_j B_ij E_j / (sum_k A_kj x_k); prices have mean log zero with value-added
+    weights. They are exact where no revenue moves spending, else close.
+    """
+    theta = float(world.trade_elasticity[0])
+    paid = (world.flow.to_numpy() * (1.0 + world.tariff_rate.to_numpy()))[:, :, 0]
+    spent, output = paid.sum(axis=0), world.flow.to_numpy()[:, :, 0].sum(axis=1)
+    factor = (1.0 + shock.tariff_rate_cf.to_numpy()) * (1.0 - shock.purchase_subsidy_rate.to_numpy())
+    kappa = (factor / (1.0 + world.tariff_rate.to_numpy()) * shock.iceberg_cost_hat.to_numpy())[:, :, 0]
+    reach = np.where(shock.embargo.to_numpy()[:, :, 0], 0.0, paid / spent * kappa**-theta)
+    weight = output / output.sum()
+    logs = np.zeros(len(output))
+    for _ in range(steps):
+        pull = reach * np.exp(logs)[:, None]
+        share = pull / pull.sum(axis=0)
+        sales = share / factor[:, :, 0] * spent
+        excess = np.log(sales.sum(axis=1) / output)
+        if np.max(np.abs(excess)) < 1e-13:
+            break
+        # A common factor of x moves nothing: the weights pin it down.
+        slope = np.eye(len(output)) - sales / sales.sum(axis=1, keepdims=True) @ share.T + weight
+        logs = logs - np.linalg.solve(slope, excess - excess @ weight)
+    return np.exp(-(logs - logs @ weight) / theta)
 
 
 CASES: Mapping[str, Callable[[Path | str | None], Cells]] = {

@@ -4,8 +4,8 @@ At an equilibrium x = F(x, p). For an outcome g(x, p) the implicit function theo
 
     dg/dp = g_p + v' F_p,    v = g_x + F_x' v
 
-The adjoint equation has the size of the state and is solved by the same accelerated iteration as the equilibrium; all derivatives are automatic, of the same
-equations.
+The adjoint equation has the size of the state and is solved by the same accelerated iteration as the equilibrium; all
+derivatives are automatic, of the same equations.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from counterpoise.faces.cli import (
     scenarios,
     settle,
     simulate,
+    simulate_products,
 )
 
 __all__ = ["app"]
@@ -77,6 +78,7 @@ app.command("run")(run.run)
 app.command("gap")(gap.gap_command)
 app.command("products")(products.products_command)
 app.command("simulate")(simulate.simulate)
+app.command("simulate-products")(simulate_products.simulate_products)
 app.command("close")(close.close)
 app.command("frictions")(frictions.frictions)
 app.command("settle")(settle.settle)
