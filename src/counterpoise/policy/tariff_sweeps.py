@@ -12,8 +12,7 @@ lines share one rate, the sums of g and a over them take the place of both. One 
 and all tariffs; Anderson acceleration makes the sweeps converge, and only the violation of all conditions together
 decides when they have.
 
-In talks the weights mu move too: towards those who gain less, until all gain the same (``equal_gains``), or to
-1 / (1 - exp(-gain)), the first-order condition of the product of gains (``nash_product``).
+In talks the weights move too, under ``equal_gains``: towards those who gain less, until all gain the same.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ __all__ = ["SWEEPS", "TIES", "Choice", "End", "Rule", "Tie", "choice_of", "play"
 Numbers = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Tie = Literal["line", "sector", "partner", "uniform"]
-Rule = Literal["own", "equal_gains", "nash_product", "joint"]
+Rule = Literal["own", "equal_gains", "joint"]
 
 TIES: dict[str, str] = {
     "line": "a rate for every partner and sector",
@@ -314,10 +313,7 @@ def _joint(
 
 def _weights(log_weight: Array, gain: Array, rule: Rule) -> Array:
     """Return the next log weights of the parties (J,); they add up to one."""
-    if rule == "equal_gains":
-        moved = log_weight + _BARGAIN_STEP * (jnp.mean(gain) - gain)
-    elif rule == "nash_product":
-        moved = -jnp.log(-jnp.expm1(-jnp.maximum(gain, 1e-8)))
-    else:
+    if rule != "equal_gains":
         return log_weight
+    moved = log_weight + _BARGAIN_STEP * (jnp.mean(gain) - gain)
     return moved - jnp.log(jnp.sum(jnp.exp(moved)))

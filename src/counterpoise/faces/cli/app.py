@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from counterpoise import __version__
 from counterpoise.core.errors import WorkbenchError
-from counterpoise.faces.cli import bench, data, doctor, frictions, gap, replicate, run, scenarios, simulate
+from counterpoise.faces.cli import bench, data, doctor, frictions, gap, power, replicate, run, scenarios, simulate
 
 __all__ = ["app"]
 
@@ -62,6 +62,9 @@ app.command("run")(run.run)
 app.command("gap")(gap.gap_command)
 app.command("simulate")(simulate.simulate)
 app.command("frictions")(frictions.frictions)
+app.command("optimal")(power.optimal_command)
+app.command("nash")(power.nash_command)
+app.command("cooperate")(power.cooperate_command)
 app.command("replicate")(replicate.replicate_command)
 app.command("bench")(bench.bench_command)
 app.add_typer(data.app, name="data")
