@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from counterpoise.core import Shock, Solution
 from counterpoise.core.errors import InputError, NotConvergedError, did_you_mean, raise_all
-from counterpoise.policy.tariff_sweeps import Tie, play
+from counterpoise.policy.tariff_sweeps import End, Tie, play
 from counterpoise.policy.tariffs import (
     BOUNDS,
     Progress,
@@ -143,9 +143,7 @@ def cooperative_tariffs(
     """
     began = time.perf_counter()
     names, positions = players_of(economy, parties)
-    problems: list[str] = []
-    if len(names) < 2:
-        problems.append(f"{names[0]} is alone; name two parties or more")
+    problems = [f"{name} is alone; name two parties or more" for name in names if len(names) == 1]
     if rule not in _RULES:
         problems.append(f"unknown rule '{rule}'{did_you_mean(rule, _RULES)} Known: {', '.join(_RULES)}")
     if weights is not None and rule != "joint":
@@ -157,13 +155,11 @@ def cooperative_tariffs(
     factor = factor_in_force(economy, background)
     held = solve_variant(economy, economy.with_tariffs(factor, "tariffs in force"))
     reference = np.log(held.values["welfare_hat"])[list(positions)]
-    begins = (
-        [factor]
-        if start is None
-        else [factor, _entering(factor, factor_in_force(economy, start), choice.free, positions)]
-    )
+    begins = [factor]
+    if start is not None:
+        begins.append(_entering(factor, factor_in_force(economy, start), choice.free, positions))
     given = None if weights is None else np.array(weights, dtype=np.float64)
-    ends = []
+    ends: list[End] = []
     for k, begin in enumerate(begins):
         if progress is not None:
             progress(f"start {k + 1}", k, len(begins))

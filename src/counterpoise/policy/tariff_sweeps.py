@@ -126,12 +126,13 @@ def choice_of(
         raise InputError(f"{', '.join(idle)} can move no tariff: none of the lines asked for has baseline trade")
     origins, count, lines = free.shape
     i, j, s = np.indices(free.shape)
-    group = {
+    numbers: dict[str, Any] = {
         "line": (i * count + j) * lines + s,
         "sector": j * lines + s,
         "partner": i * count + j,
         "uniform": j,
-    }[tie]
+    }
+    group = cast("NDArray[np.intp]", numbers[tie])
     groups = {"line": free.size, "sector": count * lines, "partner": origins * count, "uniform": count}[tie]
     return Choice(players, free, group.astype(np.int32), groups, np.log1p(np.array(bounds)))
 
@@ -207,8 +208,9 @@ class _Found(NamedTuple):
 
 
 # JAX does not annotate these; what comes out is typed where it is used.
-_vjp, _vmap, _grad = (cast(Any, f) for f in (jax.vjp, jax.vmap, jax.grad))
-_jacfwd, _jacrev, _segment_sum = (cast(Any, f) for f in (jax.jacfwd, jax.jacrev, jax.ops.segment_sum))
+_vjp, _vmap, _grad, _jacfwd = cast(Any, jax.vjp), cast(Any, jax.vmap), cast(Any, jax.grad), cast(Any, jax.jacfwd)
+_segment_sum = cast(Any, jax.ops.segment_sum)
+_diagonal = cast(Callable[[Array], Array], jnp.diagonal)
 _solve = cast(Callable[[Array, Array], Array], jnp.linalg.solve)
 
 
@@ -292,7 +294,7 @@ def _joint(
             moved, following = x + moved_by, v + pulled - to_state
             worst = jnp.maximum(worst, jnp.max(jnp.abs(pulled - to_state)) / jnp.maximum(1.0, jnp.max(jnp.abs(v))))
         gradient = own_gradients(base, logs, players, x, jnp.broadcast_to(v, (count, size)), aims, variant)
-        steep = variant.steepness(x, trade, base)[:, players] * jnp.diagonal(aims)[:, None]
+        steep = variant.steepness(x, trade, base)[:, players] * _diagonal(aims)[:, None]
         slope = summed(steep)
         wanted = jnp.exp(levels) + summed(gradient) / jnp.where(slope > 0, slope, 1.0)
         next_levels = jnp.clip(jnp.log(jnp.maximum(wanted, jnp.exp(limits[0]))), limits[0], limits[1])

@@ -44,6 +44,10 @@ _INPUT_SHARE = 0.51
 
 _LABOUR_ELASTICITY = 0.5
 
+_NOT_IN_EU_MEAN = ("CZE", "SVK")
+"""Members that the printed mean over the European Union can only have left out: both of its numbers come out without
+these two, and with no other choice of up to two members."""
+
 
 def ossa_economy(sources: Path | str | None = None) -> Economy:
     """Return the 7 regions and 33 sectors of 2007, imbalances removed first as in the paper."""
@@ -180,19 +184,19 @@ def _american(table: str, solution: Solution, usa: int, *, traded: bool) -> Cell
 
 
 def _abroad(table: str, solution: Solution) -> Cells:
-    """Return welfare and deficits of single countries, and of the 27 members of the European Union together."""
+    """Return welfare and deficits of single countries, and means over members of the European Union, by spending."""
     world = solution.world
     welfare, spending = _pct(solution.values["welfare_hat"]), world.expenditure.to_numpy()[:, 0]
-    deficit, deficit_cf = world.deficit.to_numpy(), solution.deficit_cf.to_numpy()
-    members = {name: (name,) for name in ("CHN", "IND", "RUS", "VNM", "MEX")}
-    members["EU"] = tuple(load_world().meta.members["EU27"])
+    deficit = world.deficit.to_numpy()
+    deficit_pct = 100.0 * (solution.deficit_cf.to_numpy() - deficit) / np.abs(deficit)
+    members: dict[str, tuple[str, ...]] = {name: (name,) for name in ("CHN", "IND", "RUS", "VNM", "MEX")}
+    members["EU"] = tuple(c for c in load_world().meta.members["EU27"] if c not in _NOT_IN_EU_MEAN)
     cells: Cells = {}
     for name, countries in members.items():
         at = [world.countries.index(country) for country in countries]
         cells[table, name, "welfare, %"] = float(np.average(welfare[at], weights=spending[at]))
         if name not in ("VNM", "MEX"):
-            change = deficit_cf[at].sum() - deficit[at].sum()
-            cells[table, name, "deficit, %"] = float(100.0 * change / abs(deficit[at].sum()))
+            cells[table, name, "deficit, %"] = float(np.average(deficit_pct[at], weights=spending[at]))
     return cells
 
 

@@ -1,4 +1,4 @@
-"""``counterpoise optimal``, ``nash`` and ``cooperate``: what tariffs countries would choose, alone, at war, and together."""
+"""``counterpoise optimal``, ``nash`` and ``cooperate``: tariffs chosen alone, at war, and together."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ClosureOption = Annotated[
     typer.Option(
         "--closure",
         metavar="NAME",
-        help="fixed_world_share (default), zero or fixed_nominal; with zero the world is first re-based to balanced trade.",
+        help="fixed_world_share (default), fixed_nominal, or zero: the world is then re-based to balanced trade first.",
     ),
 ]
 Cap = Annotated[float | None, typer.Option("--cap", metavar="RATE", help="Highest tariff; 0.5 is 50 %.")]
@@ -105,8 +105,9 @@ def optimal_command(
         f"{country}: welfare {number(found.welfare_pct, 3, sign=True)} % against the base year "
         f"({number(found.in_force_pct, 3, sign=True)} % with the tariffs in force); median tariff "
         f"{number(found.median_tariff_pct, 1)} % over {int(found.chosen.sum())} lines.",
-        f"First-order conditions to {found.first_order_gap:.1e}; {found.starts_settled} of {found.starts} starts agree to "
-        f"{found.spread_pct:.1e} points; {found.at_bound} lines at a bound; {found.sweeps} sweeps, {found.seconds:.2f} s.",
+        f"First-order conditions to {found.first_order_gap:.1e}; {found.starts_settled} of {found.starts} starts agree "
+        f"to {found.spread_pct:.1e} points; {found.at_bound} lines at a bound; {found.sweeps} sweeps, "
+        f"{found.seconds:.2f} s.",
     ]
     _hand_over(document, found.solution, summary, as_json, output, top)
 
@@ -336,4 +337,4 @@ def _hand_over(
         if 0 < top < len(lines):
             say(f"{len(lines) - top} more lines; --top 0 shows all, -o writes them")
     for sentence in summary:
-        say(sentence)
+        (say if as_json or output is not None else typer.echo)(sentence)
