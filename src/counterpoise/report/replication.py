@@ -18,13 +18,13 @@ from counterpoise.core import Shock, Solution, World, WorldMeta
 from counterpoise.core.errors import InputError, NotConvergedError, did_you_mean, raise_all
 from counterpoise.data.replication_data import (
     GravitySample,
-    LiberationDay,
     load_caliendo_parro,
     load_gravity_sample,
     load_liberation_day,
 )
 from counterpoise.estimate import GravityEstimate, estimate_gravity, gravity_flows
 from counterpoise.model import ElasticLabour
+from counterpoise.report.replication_power import liberation_day_cells, liberation_day_world, ossa_cells
 from counterpoise.solver import linearised_welfare, midpoint_welfare, rebase, solve
 
 if TYPE_CHECKING:
@@ -173,26 +173,6 @@ def _liberation_day(sources: Path | str | None) -> Cells:
     return cells
 
 
-def liberation_day_world(data: LiberationDay) -> World:
-    """Return the one-sector world of the Eaton-Kortum variant.
-
-    It keeps the domestic sales of the paper's main case, where a margin of ``local`` on every purchase stays in the
-    destination; the margin itself is then set to zero.
-    """
-    local = np.where(np.array(data.countries) == "USA", 0.27047, 0.11434)
-    imports = data.flow.sum(axis=0)
-    transfer = (1.0 - local) * (imports - data.flow @ (1.0 - local))
-    flow = data.flow + np.diag(np.maximum(data.gdp_usd + transfer - imports, 0.0))
-    return World.from_arrays(
-        countries=data.countries,
-        sectors=("goods and services",),
-        flow=flow[:, :, None],
-        trade_elasticity=4.0,
-        scale_elasticity=0.67 / 4.0,
-        meta=WorldMeta(name="Liberation Day 2023", trade_year=2023, gdp_year=2023, sources=("BACI 2023", "World Bank")),
-    )
-
-
 def _welfare_with_leisure(solution: Solution, elasticity: float) -> Numbers:
     """Return the change of welfare where leisure counts, (N,).
 
@@ -339,7 +319,9 @@ def _cleared_prices(world: World, shock: Shock, steps: int = 30) -> Numbers:
 
 CASES: Mapping[str, Callable[[Path | str | None], Cells]] = {
     "caliendo-parro-2015": _caliendo_parro,
+    "liberation-day-2025": liberation_day_cells,
     "liberation-day-2025-ek": _liberation_day,
+    "ossa-2014": ossa_cells,
     "gegravity-2006": _gegravity,
 }
 """What can be replicated, by name."""

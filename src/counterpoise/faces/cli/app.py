@@ -18,6 +18,7 @@ from counterpoise.faces.cli import (
     frictions,
     fund,
     gap,
+    power,
     products,
     replicate,
     run,
@@ -83,6 +84,9 @@ app.command("close")(close.close)
 app.command("frictions")(frictions.frictions)
 app.command("settle")(settle.settle)
 app.command("fund")(fund.fund_command)
+app.command("optimal")(power.optimal_command)
+app.command("nash")(power.nash_command)
+app.command("cooperate")(power.cooperate_command)
 app.command("replicate")(replicate.replicate_command)
 app.command("bench")(bench.bench_command)
 app.add_typer(estimate.app, name="estimate")
