@@ -274,8 +274,8 @@ class OilRestraint(_TradeLever):
 class OpenedLine(_TradeLever):
     """Lines without trade today, opened to a share of their potential, 0 to 1; its cost is the curve alone.
 
-    ``potential_usd`` is by sector of ``reach`` what would be traded at base-year prices, USD a year at customs value: an
-    export potential. A buyer then spends potential over spending on it, as long as costs stay as they are there.
+    ``potential_usd`` is by sector of ``reach`` what would be traded at base-year prices, USD a year at customs value:
+    an export potential. A buyer then spends potential over spending on it, as long as costs stay as they are there.
     """
 
     potential_usd: tuple[float, ...]
@@ -376,7 +376,8 @@ def lever_problems(world: World, levers: Sequence[Lever]) -> Iterator[str]:
 class TermArrays(NamedTuple):
     """The terms of a shock; trade arrays are (S, N origin, N destination), productivity (N, S).
 
-    ``latent_share`` is the expenditure share of lines that are opened at base-year prices; ``booked_rate`` is what payers spend per USD of flow outside the equilibrium.
+    ``latent_share`` is the expenditure share of lines that are opened at base-year prices; ``booked_rate`` is
+    what payers spend per USD of flow outside the equilibrium.
     """
 
     tariff_rate: Floats
@@ -389,7 +390,7 @@ class TermArrays(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One lever in the mixture: its column, its cells as flat positions of its term's array, and among those touched."""
+    """One lever in the mixture: its column, its cells as flat positions of its term's array and among those touched."""
 
     column: int
     lever: Lever
@@ -450,7 +451,14 @@ class Mixture:
             rate = part.lever.booked_rate(float(values[part.column]))
             if rate is not None:
                 np.add.at(booked.reshape(-1), part.flat, rate[0])
-        out = TermArrays(*(array.copy() for array in base[:5]), booked)
+        out = TermArrays(
+            base.tariff_rate.copy(),
+            base.purchase_subsidy_rate.copy(),
+            base.iceberg_cost_hat.copy(),
+            base.productivity_hat.copy(),
+            base.latent_share.copy(),
+            booked,
+        )
         kept, price = self._over_priced("duty_kept", values), self._over_priced("price_factor", values)
         rate_before = base.tariff_rate.reshape(-1)[self._priced]
         out.tariff_rate.reshape(-1)[self._priced] = (1.0 + rate_before * kept) * price - 1.0

@@ -97,7 +97,7 @@ def find_way_back(scenario: Scenario, world: World, progress: Tell | None = None
     InfeasibleError
         If the levers cannot close a fifth of the gap.
     """
-    tell = progress or (lambda *_: None)
+    tell = progress or _untold
     closing = closing_of(scenario, world=world)
     began = time.perf_counter()
     search = closing.search(seed=seed)
@@ -110,6 +110,10 @@ def find_way_back(scenario: Scenario, world: World, progress: Tell | None = None
     if scenario.as_of is not None and scenario.as_of.year < LAST_YEAR:
         yearly = path_to(scenario, TARGET, last=LAST_YEAR, progress=lambda k, n: tell("the path", k, n))
     return WayBack(closing, package, frontier, shares, yearly, _alone(scenario, closing, world))
+
+
+def _untold(step: str, k: int, count: int) -> None:
+    """Tell nobody."""
 
 
 def _alone(scenario: Scenario, closing: Closing, world: World) -> OrderAlone | None:

@@ -150,9 +150,9 @@ def _prose(closing: Closing, package: Package, found: WayBack | None) -> list[st
         alone = found.alone
         out.append(
             f"Subsidies for farm goods and medicines, raised to {pct(100 * alone.rate, 0)} of their price, close"
-            f" **{pct(alone.max_closure_pct, 1)}** of the gap and take {bn(alone.cost_usd, 2)} a year from {a}'s budget;"
-            f" the last dollar of it costs {alone.shadow_price:.2f}. What more would take stands below: other goods,"
-            " duties, and the obstacles on the road."
+            f" **{pct(alone.max_closure_pct, 1)}** of the gap and take {bn(alone.cost_usd, 2)} a year from"
+            f" {a}'s budget; the last dollar of it costs {alone.shadow_price:.2f}. What more would take"
+            " stands below: other goods, duties, and the obstacles on the road."
         )
     out.append(
         f"The cheapest package that closes **{bn(package.closed_usd)}** of the gap between {a} and {b}"
@@ -167,8 +167,8 @@ def _prose(closing: Closing, package: Package, found: WayBack | None) -> list[st
     used = sorted((use for use in package.uses if use.used), key=lambda use: -use.cost_usd)
     first = "; ".join(f"{use.lever.title or use.lever.id} ({bn(use.cost_usd, 2)})" for use in used[:4])
     out.append(
-        f"It moves {len(used)} of {len(package.uses)} levers. What takes most from the budget: {first}. A duty cut and a"
-        " subsidy on the same goods are the same thing to the model; the duty goes first."
+        f"It moves {len(used)} of {len(package.uses)} levers. What takes most from the budget: {first}. A duty cut and"
+        " a subsidy on the same goods are the same thing to the model; the duty goes first."
     )
     out.append(
         f"At most {pct(package.max_closure_pct, 0)} could be closed with these levers at their bounds"
@@ -179,8 +179,8 @@ def _prose(closing: Closing, package: Package, found: WayBack | None) -> list[st
     )
     if closing.on is not None:
         out.append(
-            f"All of this is by {closing.on}, {closing.years:.1f} years on: trade answers less than in the long run, and"
-            " no lever reaches further than its ramp."
+            f"All of this is by {closing.on}, {closing.years:.1f} years on: trade answers less than in the long run,"
+            " and no lever reaches further than its ramp."
         )
     return [*out, *package.notes]
 
@@ -213,7 +213,7 @@ def _package_table(package: Package, source: str) -> TableBlock:
         },
         units={"cost": "USD mn a year"},
         formats={"value": NumberFormat(1), "upper": NumberFormat(1), "cost": NumberFormat(1)},
-        note="Cost of a lever: duty forgone and subsidy paid on the trade as it is with the package, and its own curve.",
+        note="Cost of a lever: duty forgone and subsidy paid on the trade with the package, and its own curve.",
         id="way-back-package",
     )
 
