@@ -23,8 +23,8 @@ if TYPE_CHECKING:
         PurchaseProgramme,
         Ramp,
         TariffCut,
-        shock_with,
     )
+    from counterpoise.policy.mixture import shock_with
     from counterpoise.policy.package import LeverUse, Package, open_search
     from counterpoise.policy.path import Path, path_to
     from counterpoise.policy.search import ContradictionError, InfeasibleError
@@ -91,6 +91,7 @@ _HOME: dict[str, str] = (
     | {"LeverUse": "package", "Package": "package", "open_search": "package"}
     | {"Path": "path", "path_to": "path"}
     | {"ContradictionError": "search", "InfeasibleError": "search"}
+    | {"shock_with": "mixture"}
     | {"Sensitivity": "sensitivity", "elasticity_cases": "sensitivity", "sensitivity_of": "sensitivity"}
     | {"Shares": "shares", "shares_of": "shares"}
 )

@@ -96,9 +96,9 @@ def levers_from_scenario(
 
     Returns
     -------
-    Purchase programmes (from 0 to the scenario's high rate), obstacles (share taken away, up to what can go), the
-    levers that the scenario itself lists, a duty cut for every sector with a duty, and a programme for every other goods
-    sector. A measure that begins later than ``as_of`` gives a lever that is not available before.
+    Purchase programmes (from 0 to the scenario's high rate), obstacles (share taken away, up to what can go),
+    the levers that the scenario itself lists, a duty cut for every sector with a duty, and a programme for every other
+    goods sector. A measure that begins later than ``as_of`` gives a lever that is not available before.
 
     Raises
     ------

@@ -47,7 +47,8 @@ from counterpoise.model import (
     terms_of,
     trade_maps,
 )
-from counterpoise.policy.levers import Lever, Mixture, TermArrays
+from counterpoise.policy.levers import Lever
+from counterpoise.policy.mixture import Mixture, TermArrays
 from counterpoise.solver import Anderson
 from counterpoise.solver.anderson import accelerate
 
