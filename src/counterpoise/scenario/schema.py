@@ -316,14 +316,15 @@ class LeverCost(_Part):
 
 
 class Lever(_Part):
-    """Something that `counterpoise close` may move between bounds, beside what the measures of the pair already give."""
+    """Something that `counterpoise close` may move between bounds, beside what the measures of the pair give."""
 
     id: Slug = Field(description="Name within the scenario, in results.")
     kind: Literal[
         "tariff_cut", "purchase", "obstacle_removal", "export_support", "opened_line", "restraint", "fund"
     ] = Field(
-        description="tariff_cut, obstacle_removal, opened_line: value is the share taken away or opened, 0 to 1; purchase, "
-        "export_support: share of the price that a budget pays, below 1; restraint: ad valorem equivalent; fund: USD a year."
+        description="tariff_cut, obstacle_removal, opened_line: value is the share taken away or opened, 0 to 1; "
+        "purchase, export_support: share of the price that a budget pays, below 1; restraint: ad valorem equivalent; "
+        "fund: USD a year."
     )
     title: str = Field(default="", description="One line for people.")
     source: str = Field(default="own assumption", description="Where bounds and cost come from.")
