@@ -138,13 +138,13 @@ class Reading:
         Parameters
         ----------
         columns
-            Arrow type by column name: ``string``, ``double`` or ``int64``.
+            Arrow type by column name: ``string``, ``double`` or ``int32``.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         arrow = cast("Any", pa)
-        types = {"string": arrow.string(), "double": arrow.float64(), "int64": arrow.int64()}
+        types = {"string": arrow.string(), "double": arrow.float64(), "int32": arrow.int32()}
         schema = arrow.schema([arrow.field(name, types[kind]) for name, kind in columns.items()])
         path = self.folder / f"part-{len(self.parts):05d}.parquet"
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:

@@ -82,7 +82,7 @@ def verify(
     cache: CacheFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check the identities of a world, its main flows beside customs, and the cached raw files; exit 3 where one fails."""
+    """Check the identities of a world, its main flows beside customs, and the cached raw files; exit 3 on a fault."""
     from counterpoise.core.errors import DataError, UnbalancedError, raise_all
     from counterpoise.data.fetch import Cache
 
