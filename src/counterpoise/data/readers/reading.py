@@ -67,7 +67,12 @@ class Reading:
         self.folder = Path(self._folder.name)
         self.connection = duckdb.connect()
         # Rows keep the order of the file, so that a fault can be named by its line.
-        self.connection.execute(f"SET memory_limit = {literal(os.environ.get(MEMORY_VARIABLE) or _MEMORY)}")
+        memory = os.environ.get(MEMORY_VARIABLE) or _MEMORY
+        try:
+            self.connection.execute(f"SET memory_limit = {literal(memory)}")
+        except duckdb.Error as error:
+            self.close()
+            raise InputError(f"{MEMORY_VARIABLE} is '{memory}'; expected a size, as 2GB or 700MB") from error
         self.connection.execute(f"SET temp_directory = {literal(str(self.folder / 'spill'))}")
         self.parts: list[Path] = []
         self._dropped: dict[str, int] = {}
