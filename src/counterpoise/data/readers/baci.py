@@ -164,22 +164,18 @@ def _read_parquet(peek: Peek, reading: Reading) -> None:
 
 
 def _note_revision(peek: Peek, reading: Reading) -> None:
-    """Record which HS revision the name says and which one the codes show.
-
-    Raises
-    ------
-    DataError
-        If the two contradict each other.
-    """
+    """Record which HS revision the name says and which one the codes show, and where the two contradict each other."""
     codes = [r[0] for r in reading.query(f"SELECT DISTINCT hs6 FROM {reading.relation}")]
-    seen, evidence = sniff_hs_revision(codes)
     named = re.search(r"HS(\d\d)", " ".join([peek.name, peek.path.parent.name, *peek.members[:1]]), re.IGNORECASE)
-    if named:
-        said = hs_revision(f"HS{named[1]}")
-        if said < seen:
-            raise DataError(
-                f"{peek.name} says {said.name}, but its codes are of {seen.name} or later: {'; '.join(evidence)}"
-            )
-        reading.note(f"codes are of {said.name}, by the name; the codes show {seen.name} or later")
-    else:
+    said = hs_revision(f"HS{named[1]}") if named else None
+    try:
+        seen, evidence = sniff_hs_revision(codes)
+    except DataError as error:
+        reading.note(f"check the revision: {error}" + (f"; the name says {said.name}" if said else ""))
+        return
+    if said is None:
         reading.note(f"codes are of {seen.name} or later: {'; '.join(evidence)}")
+    elif said < seen:
+        reading.note(f"check the revision: the name says {said.name}, the codes {seen.name}: {'; '.join(evidence)}")
+    else:
+        reading.note(f"codes are of {said.name}, by the name; the codes show {seen.name} or later")

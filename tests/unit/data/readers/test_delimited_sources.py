@@ -116,6 +116,13 @@ def test_baci_of_before_2020_and_packed_by_gzip(tmp_path: Path) -> None:
     assert "1 row: an HS code of five digits got its leading zero" in provenance.notes
 
 
+def test_a_revision_that_the_codes_contradict_is_noted(tmp_path: Path) -> None:
+    path = tmp_path / "BACI_HS92_Y2023_V202501.csv"
+    shutil.copy(FIXTURES / "BACI_HS17_Y2023_V202501.csv", path)
+    notes = read_source(path)[1].notes
+    assert any(n.startswith("check the revision: the name says HS1992, the codes HS2017: 870340") for n in notes)
+
+
 @pytest.mark.slow
 def test_the_real_file_of_2024(sources: Path) -> None:
     with open_source(sources / "data/baci2024_hs17/trade_hs6.parquet") as reading:
