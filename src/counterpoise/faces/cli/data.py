@@ -8,8 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
+<<<<<<< HEAD
 from counterpoise.faces.cli.data_store import import_command, store_command
 from counterpoise.faces.cli.data_table import TableOptions, build_from_table
+=======
+from counterpoise.faces.cli.data_sources import (
+    CacheFolder,
+    add_command,
+    comtrade_command,
+    fetch_command,
+    raw_rows,
+    sniff_command,
+    tidy_command,
+)
+>>>>>>> sources
 from counterpoise.faces.cli.options import AsJson, Output, SourcesFolder
 from counterpoise.faces.cli.show import bn, folder, number, print_json, print_table, progress, say
 
@@ -17,24 +29,39 @@ __all__ = ["app", "verification"]
 
 app = typer.Typer(no_args_is_help=True, help="The embedded data, and the world made from public sources.")
 
+<<<<<<< HEAD
 app.command("import")(import_command)
 app.command("store")(store_command)
+=======
+app.command("fetch")(fetch_command)
+app.command("add")(add_command)
+app.command("sniff")(sniff_command)
+app.command("tidy")(tidy_command)
+app.command("comtrade")(comtrade_command)
+>>>>>>> sources
 
 _RTOL = 1e-9
 
 
 @app.command("list")
-def list_command(as_json: AsJson = False) -> None:
-    """List the shipped worlds and tables."""
+def list_command(cache: CacheFolder = None, as_json: AsJson = False) -> None:
+    """List the shipped worlds and tables, the raw files that can be fetched, and those in the cache."""
     from counterpoise.data.store import TABLES, WORLDS, embedded_path
 
-    rows = [
-        {"name": name, "what": what, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    rows: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "what": what,
+            "kind": "shipped",
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
         for name, what in ({name: "world" for name in WORLDS} | TABLES).items()
         for content in [embedded_path(name).read_bytes()]
     ]
+    raw = raw_rows(cache)
     if as_json:
-        print_json(rows)
+        print_json([*rows, *raw])
         return
     print_table(
         "Shipped data",
@@ -42,17 +69,40 @@ def list_command(as_json: AsJson = False) -> None:
         [[str(r["name"]), str(r["what"]), str(r["sha256"])[:12], number(int(r["bytes"]) / 1e3, 0)] for r in rows],
         left=3,
     )
+    print_table(
+        "Raw files: 'counterpoise data fetch NAME', or 'data add FILE' where there is only a page",
+        ["name", "what", "licence", "at hand", "MB"],
+        [
+            [
+                str(r["name"]),
+                str(r["what"]),
+                str(r["licence"]),
+                "yes" if r["at_hand"] else "no" if r["url"] else "by hand",
+                number(int(r["bytes"]) / 1e6, 1) if r["at_hand"] else "",
+            ]
+            for r in raw
+        ],
+        left=4,
+    )
 
 
 @app.command("verify")
 def verify(
     world: Annotated[str, typer.Argument(help="Name of a shipped world, or path of a world file.")] = "embedded2024",
+    cache: CacheFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check every accounting identity of a world, and show its main flows beside customs; exit 3 where one fails."""
-    from counterpoise.core.errors import UnbalancedError, raise_all
+    """Check the identities of a world, its main flows beside customs, and the cached raw files; exit 3 on a fault."""
+    from counterpoise.core.errors import DataError, UnbalancedError, raise_all
+    from counterpoise.data.fetch import Cache
 
-    report = verification(world)
+    held = Cache(cache)
+    report: dict[str, Any] = {
+        **verification(world),
+        "cache": str(held.folder),
+        "cached": [stored.file for stored in held.stored()],
+        "damaged": list(held.verify()),
+    }
     if as_json:
         print_json(report)
     else:
@@ -74,7 +124,14 @@ def verify(
         f"{report['world']} does not hold; rebuild it with 'counterpoise data build-world'",
         report["violated"],
     )
+    raise_all(
+        DataError,
+        f"files in the cache at {report['cache']} are not what they were; fetch them with --again, or add them anew",
+        report["damaged"],
+    )
     say(f"all identities of {report['world']} hold to {_RTOL:g}")
+    if report["cached"]:
+        say(f"{len(report['cached'])} raw files in the cache are what their receipts say")
 
 
 def verification(name: str) -> dict[str, Any]:
