@@ -53,7 +53,9 @@ def simulated(rng: np.random.Generator, countries: int = 14, years: int = 5, the
     pair = effects["exporter^importer"]
     rows["lntariff"] = np.log1p(np.clip(0.15 - 0.12 * pair + rng.normal(0.0, 0.08, len(rows)), 0.0, None))
     rows["agreement"] = (rng.random(len(rows)) < 0.35 + 0.3 * np.tanh(3 * pair)).astype(float)
-    mean = np.exp(8 - (theta + 1) * rows["lntariff"] + AGREEMENT * rows["agreement"] + np.sum(list(effects.values()), axis=0))
+    mean = np.exp(
+        8 - (theta + 1) * rows["lntariff"] + AGREEMENT * rows["agreement"] + np.sum(list(effects.values()), axis=0)
+    )
     rows["trade"] = mean * rng.gamma(5.0, 0.2, len(rows))
     return rows
 

@@ -250,7 +250,10 @@ def test_the_flagship_offline() -> None:
     assert study.level == "hs6"
     assert study.summary["bought_usd"] == pytest.approx(4.81e9, rel=0.002)
     assert study.summary["sold_back_usd"] == pytest.approx(63.65e9, rel=0.002)
-    assert (study.summary["largest_chapter_back"], round(study.summary["largest_chapter_back_share"], 2)) == ("27", 0.89)
+    assert (study.summary["largest_chapter_back"], round(study.summary["largest_chapter_back_share"], 2)) == (
+        "27",
+        0.89,
+    )
     assert study.summary["potential_usd"] == pytest.approx(study.summary["bought_usd"])
     assert study.table["hs"].str.fullmatch(r"\d{6}").all()
     assert not set(study.table["hs"]) & set(high_priority_tiers())
