@@ -27,10 +27,13 @@ from tools.rules import SOURCE
 COMMANDS = (
     "run",
     "gap",
+    "close",
     "simulate",
     "replicate",
     "bench",
     "frictions",
+    "settle",
+    "fund",
     "data",
     "data list",
     "data card",

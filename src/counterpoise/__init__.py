@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from counterpoise.core import Shock, Solution, World, WorldMeta
     from counterpoise.data import load_table, load_world
+    from counterpoise.policy import close_gap
     from counterpoise.scenario import compile_scenario, load_scenario
     from counterpoise.solver import gradient, linearised_welfare, path_decomposition, rebase, solve, solve_batch
 
@@ -30,6 +31,7 @@ __all__ = [
     "World",
     "WorldMeta",
     "__version__",
+    "close_gap",
     "compile_scenario",
     "gradient",
     "linearised_welfare",
@@ -47,6 +49,7 @@ _HOME = {
     "Solution": "core",
     "World": "core",
     "WorldMeta": "core",
+    "close_gap": "policy",
     "compile_scenario": "scenario",
     "linearised_welfare": "solver",
     "gradient": "solver",

@@ -78,3 +78,48 @@ def random_shock(world: World, seed: int, *, tariff: tuple[float, float] = (-0.3
         productivity_hat=np.exp(rng.normal(0.0, 0.1, (n, s))),
         embargo=closed,
     )
+
+
+def with_every_instrument(shock: Shock, world: World, seed: int, *, quotas: int = 2) -> Shock:
+    """Add export taxes and subsidies, rules, labour, tastes, an opened line where one is shut, and quotas of all kinds.
+
+    Of the quotas half are below the base-year flow and half above; importers, exporters or both hold the licences.
+    """
+    rng = np.random.default_rng(seed)
+    n, s = len(world.countries), len(world.sectors)
+    flow = world.flow.to_numpy()
+    foreign = ~np.eye(n, dtype=bool)[:, :, None] & np.ones(s, dtype=bool)
+    tax = np.where(foreign & (rng.random((n, n, s)) < 0.4), rng.uniform(-0.2, 0.3, (n, n, s)), 0.0)
+    rules = np.where(foreign, np.exp(rng.uniform(0.0, 0.15, (n, n, s))), 1.0)
+    potential = np.zeros((n, n, s))
+    made, bought = flow.sum(axis=1), flow.sum(axis=0)
+    shut = np.argwhere((flow == 0) & foreign & (made > 0)[:, None, :] & (bought > 0)[None, :, :])
+    if len(shut):
+        i, j, k = shut[rng.integers(len(shut))]
+        potential[i, j, k] = rng.uniform(0.02, 0.3) * bought[j, k]
+    limit, part = np.full((n, n, s), np.inf), np.zeros((n, n, s))
+    lines = np.argwhere((flow > 0) & foreign & ~shock.embargo.to_numpy())
+    for k in rng.permutation(len(lines))[:quotas]:
+        cell = tuple(lines[k])
+        limit[cell] = flow[cell] * np.exp(rng.uniform(-1.5, 1.5))
+        part[cell] = rng.choice([0.0, 1.0, rng.random()])
+    return Shock(
+        world,
+        **{
+            name: getattr(shock, name)
+            for name in (
+                "tariff_rate_cf",
+                "purchase_subsidy_rate",
+                "iceberg_cost_hat",
+                "productivity_hat",
+                "embargo",
+            )
+        },
+        export_tax_rate=tax,
+        non_tariff_cost_hat=rules,
+        labour_supply_hat=np.exp(rng.normal(0.0, 0.1, n)),
+        demand_hat=np.exp(rng.normal(0.0, 0.3, (n, s))),
+        potential_flow=potential,
+        quota_limit=limit,
+        quota_exporter_share=part,
+    )

@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from counterpoise.core.horizon import horizon_elasticity
     from counterpoise.core.shock import Shock
     from counterpoise.core.solution import Solution
     from counterpoise.core.world import World, WorldMeta
 
-__all__ = ["Shock", "Solution", "World", "WorldMeta"]
+__all__ = ["Shock", "Solution", "World", "WorldMeta", "horizon_elasticity"]
 
-_HOME = {"Shock": "shock", "Solution": "solution", "World": "world", "WorldMeta": "world"}
+_HOME = {
+    "Shock": "shock",
+    "Solution": "solution",
+    "World": "world",
+    "WorldMeta": "world",
+    "horizon_elasticity": "horizon",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import World, Shock and Solution on first use: they bring xarray, the rest does without."""
+    """Import these on first use: they bring xarray, the rest does without."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

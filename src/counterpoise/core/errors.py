@@ -8,6 +8,7 @@
     │   └── ScenarioError               a scenario file with mistakes in it
     ├── DataError                       data are missing, malformed or contradictory    exit 3
     │   ├── SourceMissingError          a raw source file is not where it was looked for
+    │   ├── DownloadError               a file cannot be fetched, or what came is not what it should be
     │   └── UnbalancedError             accounting identities are violated
     └── NotConvergedError (RuntimeError) a solve stopped away from equilibrium          exit 4
 
@@ -22,6 +23,7 @@ from typing import Any
 
 __all__ = [
     "DataError",
+    "DownloadError",
     "InputError",
     "LabelError",
     "NotConvergedError",
@@ -74,6 +76,10 @@ class DataError(WorkbenchError):
 
 class SourceMissingError(DataError):
     """A raw source file is not where it was looked for."""
+
+
+class DownloadError(DataError):
+    """A file cannot be fetched, or what came is not what it should be."""
 
 
 class UnbalancedError(DataError):

@@ -113,7 +113,10 @@ def array_problems(name: str, values: ArrayLike | xr.DataArray, labels: Labels, 
     if array.dtype.kind not in "iuf":
         return [f"{name} has dtype {array.dtype}, expected numbers"]
     numbers = array.astype(np.float64)
-    tests = [("is not a finite number", ~np.isfinite(numbers))]
+    unbounded = row.sign == "limit"
+    tests = [
+        ("is not a number", np.isnan(numbers)) if unbounded else ("is not a finite number", ~np.isfinite(numbers))
+    ]
     rule = _RANGES.get(row.sign)
     if rule is not None:
         tests.append((rule[0], np.isfinite(numbers) & rule[1](numbers)))
@@ -131,6 +134,7 @@ def array_problems(name: str, values: ArrayLike | xr.DataArray, labels: Labels, 
 
 _RANGES: dict[str, tuple[str, Callable[[Numbers], Mask]]] = {
     "nonnegative": ("is negative; expected 0 or more", lambda x: x < 0),
+    "limit": ("is negative; expected 0 or more, infinity for no limit", lambda x: x < 0),
     "positive": ("is not positive; expected more than 0", lambda x: x <= 0),
     "share": ("lies outside 0 to 1", lambda x: (x < -1e-12) | (x > 1 + 1e-12)),
     "above_minus_one": ("is -1 or below; a rate of 0.25 means 25 %", lambda x: x <= -1),

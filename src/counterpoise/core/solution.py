@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import xarray as xr
@@ -24,6 +24,25 @@ CONVERGED = "converged"
 """The one status of a Solution that is an equilibrium."""
 
 
+class LabourPart(Protocol):
+    """The labour supply a solution was found with; `counterpoise.model.Labour` holds the ones there are."""
+
+    @property
+    def name(self) -> str:
+        """Registered name."""
+        ...
+
+    @property
+    def elasticity(self) -> float:
+        """Elasticity of labour supply to the real wage."""
+        ...
+
+    @property
+    def mobility(self) -> float:
+        """Mobility between sectors, infinite where labour is mobile."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Solution:
     """A solved counterfactual, every quantity a labelled array of the vocabulary ``core/variables.csv``.
@@ -35,16 +54,18 @@ class Solution:
     status
         ``"converged"``, ``"max_steps"``, ``"not_finite"`` or ``"negative_income"``; only the first is an equilibrium.
     closure, solver, technology
-        Registered names of the parts used.
+        Registered names of the parts used; the solver with what helped it.
     numeraire
         What nominal values are measured in.
     residuals
         Largest relative violation by equilibrium condition (price_index, goods_market, labour_market,
-        labour_supply, budget).
+        labour_supply, budget; export_revenue and quota where the shock has such parts).
     iterations, seconds
         Sweeps of the equilibrium map, and wall time of the solve.
     values
         Bare arrays by vocabulary name; read them labelled as attributes, such as ``solution.welfare_hat``.
+    labour
+        The labour supply part; None means fixed and mobile.
     """
 
     world: World
@@ -58,6 +79,7 @@ class Solution:
     iterations: int
     seconds: float
     values: Mapping[str, NDArray[np.float64]]
+    labour: LabourPart | None = None
 
     @property
     def converged(self) -> bool:
@@ -128,6 +150,26 @@ class Solution:
     def purchase_cost_cf(self) -> xr.DataArray:
         """What purchase programmes cost the destination's budget (country,), USD."""
         return self.array("purchase_cost_cf")
+
+    @property
+    def export_tax_revenue_cf(self) -> xr.DataArray:
+        """Counterfactual revenue of export taxes, subsidies counted negative (country,), USD."""
+        return self.array("export_tax_revenue_cf")
+
+    @property
+    def quota_rent_cf(self) -> xr.DataArray:
+        """Rents of quotas that a country's importers and exporters earn (country,), USD."""
+        return self.array("quota_rent_cf")
+
+    @property
+    def quota_wedge_rate(self) -> xr.DataArray:
+        """What a binding quota adds to the price (origin, destination, sector); 0 where none binds."""
+        return self.array("quota_wedge_rate")
+
+    @property
+    def sector_wage_hat(self) -> xr.DataArray:
+        """Wage of each sector, counterfactual over baseline (country, sector)."""
+        return self.array("sector_wage_hat")
 
     @property
     def income_cf(self) -> xr.DataArray:

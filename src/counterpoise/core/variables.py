@@ -17,8 +17,8 @@ DIMS = ("country", "origin", "destination", "sector", "using_sector")
 UNITS = ("USD", "1", "bool")
 """Units: current US dollars a year, dimensionless, truth value."""
 
-SIGNS = ("any", "nonnegative", "positive", "share", "above_minus_one", "subsidy")
-"""Admitted ranges: ``share`` is [0, 1], ``above_minus_one`` is > -1, ``subsidy`` is [0, 1)."""
+SIGNS = ("any", "nonnegative", "positive", "share", "above_minus_one", "subsidy", "limit")
+"""Admitted ranges: ``share`` is [0, 1], ``above_minus_one`` is > -1, ``subsidy`` is [0, 1), ``limit`` [0, infinity]."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from counterpoise.core import storage
 from counterpoise.core.errors import InputError, LabelError, UnbalancedError, raise_all
+from counterpoise.core.horizon import FIRST_YEAR_SHARE, SETTLED_YEARS, horizon_elasticity
 from counterpoise.core.labels import array_problems, check_labels, dim_labels, index_of, labelled
 
 __all__ = ["BALANCE_RTOL", "World", "WorldMeta"]
@@ -50,7 +51,7 @@ class WorldMeta:
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, repr=False, eq=False)
 class World:
     """A balanced base year. Build it with `World.from_arrays`, `World.load` or `counterpoise.load_world`.
 
@@ -250,6 +251,29 @@ class World:
         given["meta"] = self.meta
         given.update(changes)
         return World.from_arrays(countries=self.countries, sectors=self.sectors, **given)  # pyright: ignore[reportArgumentType]
+
+    def at_horizon(
+        self, years: float, *, first_year_share: float = FIRST_YEAR_SHARE, settled_years: float = SETTLED_YEARS
+    ) -> World:
+        """Return the world with the trade elasticities that hold some years after a change.
+
+        The world's own elasticities count as the long run; see `counterpoise.core.horizon_elasticity` for the path and
+        its source. Base-year data, consumption shares included, stay what they are.
+
+        Parameters
+        ----------
+        years
+            Years since the change, 1 or more; infinity is the long run.
+        first_year_share, settled_years
+            Shape of the path.
+        """
+        theta = horizon_elasticity(
+            self.trade_elasticity.to_numpy(), years, first_year_share=first_year_share, settled_years=settled_years
+        )
+        meta = dataclasses.replace(
+            self.meta, notes=(*self.meta.notes, f"trade elasticities {years:g} years after a change")
+        )
+        return self.with_changes(trade_elasticity=theta, consumption_share=self.consumption_share, meta=meta)
 
     def permute(self, countries: Sequence[str]) -> World:
         """Return the same world with its countries in another order."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         registration_rate,
     )
     from counterpoise.friction.choice import RouteChoice, choose_routes
+    from counterpoise.friction.corridors import corridor_changes
     from counterpoise.friction.finance import FirmClass, UnmetFinance, firm_classes, unmet_finance, working_capital_rate
     from counterpoise.friction.inputs import Inputs, SectorCargo, gather, sector_cargo
     from counterpoise.friction.logistics import (
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     )
     from counterpoise.friction.ranges import Case, Range
     from counterpoise.friction.report import FrictionReport, friction_report
-    from counterpoise.friction.terms import obstacle_factors, removal_shock, removed_factor
+    from counterpoise.friction.terms import obstacle_factors, preference_shock, removal_shock, removed_factor
 
 __all__ = [
     "OBSTACLES",
@@ -78,6 +79,7 @@ __all__ = [
     "break_even_cargo_value",
     "choose_routes",
     "compare_networks",
+    "corridor_changes",
     "dominated",
     "events",
     "firm_classes",
@@ -90,6 +92,7 @@ __all__ = [
     "obstacle_factors",
     "payment_routes",
     "payment_shares",
+    "preference_shock",
     "preferences",
     "registration_rate",
     "removal_shock",
@@ -115,13 +118,14 @@ _MODULES = {
         "registration_rate",
     ),
     "choice": ("RouteChoice", "choose_routes"),
+    "corridors": ("corridor_changes",),
     "finance": ("FirmClass", "UnmetFinance", "firm_classes", "unmet_finance", "working_capital_rate"),
     "inputs": ("Inputs", "SectorCargo", "gather", "sector_cargo"),
     "logistics": ("Dominance", "Leg", "Network", "Route", "break_even_cargo_value", "dominated", "network"),
     "payments": ("PaymentRoute", "PaymentStep", "PaymentWedge", "mixed_wedge", "payment_routes", "payment_shares"),
     "ranges": ("Case", "Range"),
     "report": ("FrictionReport", "friction_report"),
-    "terms": ("obstacle_factors", "removal_shock", "removed_factor"),
+    "terms": ("obstacle_factors", "preference_shock", "removal_shock", "removed_factor"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -10,8 +10,10 @@ r"""At the border: registration, admission, sanitary rules, and preferences that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import cast
 
 from counterpoise.core.errors import InputError, raise_all
 from counterpoise.friction import tables
@@ -26,6 +28,7 @@ __all__ = [
     "events",
     "limits",
     "ntm_from_duty",
+    "preference_notes",
     "preferences",
     "registration_rate",
 ]
@@ -116,6 +119,8 @@ class Preference:
             )
             if not fine
         ]
+        if self.valid_from is not None and not isinstance(cast(object, self.valid_from), date):
+            problems.append(f"valid_from is {self.valid_from!r}; expected a date such as 2027-01-01")
         raise_all(InputError, f"the preference '{self.agreement}' cannot be used", problems)
 
     def rate_on(self, mfn_rate: float, on: date) -> float:
@@ -252,6 +257,23 @@ def preferences(origin: str, destination: str) -> tuple[Preference, ...]:
         for row in tables.rows("preferences")
         if tables.match_of(row, origin, destination) is not None
     )
+
+
+def preference_notes(known: Sequence[Preference], as_of: date | None) -> list[str]:
+    """Say of each agreement whether its preferences are in force, once per agreement."""
+    notes: dict[str, str] = {}
+    for preference in known:
+        first = preference.valid_from
+        if first is None:
+            words = "no preference is in force and none has a date"
+        elif as_of is None or as_of < first:
+            words = f"preferences begin on {first:%-d %B %Y}"
+        else:
+            words = f"preferences are in force since {first:%-d %B %Y}"
+        if preference.staging_years > 1 and first is not None:
+            words += f", in {preference.staging_years} yearly steps"
+        notes.setdefault(preference.agreement, f"{preference.agreement}: {words}.")
+    return list(notes.values())
 
 
 def _whole_years(start: date, on: date) -> int:

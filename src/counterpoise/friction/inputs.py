@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
 from counterpoise.friction import tables
+from counterpoise.friction.border import Preference, preferences
 from counterpoise.friction.finance import FirmClass, firm_class_problems, firm_classes
 from counterpoise.friction.logistics import CARGOES, Leg, Network, network
 from counterpoise.friction.payments import (
@@ -44,6 +45,7 @@ _OTHER_KEYS = (
     "close",
     "surcharge",
     "capacity",
+    "preferences",
 )
 
 
@@ -102,6 +104,10 @@ class Inputs:
         Ways to pay, the share of each, and USD per unit of currency.
     firm_classes
         Classes of firms.
+    preferences
+        Duties under trade agreements.
+    shipped_network
+        Corridors before anything of the user's.
     """
 
     origin: str
@@ -114,6 +120,8 @@ class Inputs:
     payment_shares: Mapping[str, float]
     currency_rates: Mapping[str, float]
     firm_classes: tuple[FirmClass, ...]
+    preferences: tuple[Preference, ...]
+    shipped_network: Network
 
     def find(self, obstacle: str, name: str, sector: str = "*") -> tables.Parameter | None:
         """Return a parameter for a sector, else for all, else None."""
@@ -175,7 +183,9 @@ def gather(
         - ``payment_shares``: share by route, sums to 1; ``currencies``: USD per unit;
         - ``firm_classes``: list of ``name``, ``export_share``, ``rejection_share``;
         - ``legs``: list of legs to add, or to replace by name; ``close``: passages that are closed; ``surcharge``: USD
-          per load by passage; ``capacity``: loads a year by leg.
+          per load by passage; ``capacity``: loads a year by leg;
+        - ``preferences``: list of ``agreement``, ``final_rate``, ``valid_from``, ``staging_years``,
+          ``compliance_cost_rate``, ``sector``, in place of the shipped ones.
 
     Raises
     ------
@@ -200,16 +210,18 @@ def gather(
     if "payment_shares" in given:
         shares = _numbers(_table(given, "payment_shares", problems), "payment_shares", problems)
     problems += payment_problems(routes, shares, rates)
-    classes = _classes(firm_classes(origin), given.get("firm_classes"), problems)
+    classes = _listed(FirmClass, firm_classes(origin), given.get("firm_classes"), "firm_classes", problems)
     problems += firm_class_problems(classes)
-    legs = _network(network(origin, destination), given, problems)
+    agreed = _listed(Preference, preferences(origin, destination), given.get("preferences"), "preferences", problems)
+    shipped = network(origin, destination)
+    legs = _network(shipped, given, problems)
     for cargo_kind in CARGOES:
         if any(c.carriage == cargo_kind for c in cargo.values()) and not legs.reaches(origin, destination, cargo_kind):
             problems.append(
                 f"no route for {cargo_kind} cargo leads from {origin} to {destination}; open one, or add a leg"
             )
     raise_all(InputError, f"the frictions between {origin} and {destination} cannot be worked out", problems)
-    return Inputs(origin, destination, as_of, parameters, cargo, legs, routes, shares, rates, classes)
+    return Inputs(origin, destination, as_of, parameters, cargo, legs, routes, shares, rates, classes, agreed, shipped)
 
 
 def _parameters(
@@ -320,13 +332,15 @@ def _payments(
     return out
 
 
-def _classes(shipped: tuple[FirmClass, ...], given: object, problems: list[str]) -> tuple[FirmClass, ...]:
+def _listed(kind: type[_T], shipped: tuple[_T, ...], given: object, name: str, problems: list[str]) -> tuple[_T, ...]:
+    """Return the objects that a list of tables describes; the shipped ones where none is given."""
     if given is None:
         return shipped
     if not isinstance(given, list | tuple):
-        problems.append("firm_classes is no list; expected tables with name, export_share and rejection_share")
+        known = ", ".join(f.name for f in fields(cast(Any, kind)))
+        problems.append(f"{name} is no list; expected tables with {known}")
         return shipped
-    found = [_object(FirmClass, value, "firm_classes", problems) for value in cast("Iterable[object]", given)]
+    found = [_object(kind, value, name, problems) for value in cast("Iterable[object]", given)]
     return tuple(k for k in found if k is not None)
 
 

@@ -260,7 +260,9 @@ class Network:
         return replace(self, legs=tuple(leg for leg in self.legs if leg.passage != passage))
 
     def with_surcharge(self, usd_per_load: RangeLike, passage: str) -> Self:
-        """Add a surcharge to every leg through a passage, USD per load.
+        """Add a surcharge for a passage, USD per load: on each leg that enters it, so that a route pays once.
+
+        A leg enters a passage unless another leg through it ends where this one starts.
 
         Raises
         ------
@@ -269,9 +271,15 @@ class Network:
         """
         self._require_passage(passage)
         extra = Range.of(usd_per_load)
+        inside = {(leg.end, leg.cargo) for leg in self.legs if leg.passage == passage}
         return replace(
             self,
-            legs=tuple(replace(leg, cost=leg.cost + extra) if leg.passage == passage else leg for leg in self.legs),
+            legs=tuple(
+                replace(leg, cost=leg.cost + extra)
+                if leg.passage == passage and (leg.start, leg.cargo) not in inside
+                else leg
+                for leg in self.legs
+            ),
         )
 
     def with_capacity(self, leg: str, loads_a_year: float | None) -> Self:

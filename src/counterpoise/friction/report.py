@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from counterpoise.core.errors import LabelError, did_you_mean, raise_all
 from counterpoise.friction import border, sheets, tables
 from counterpoise.friction.assemble import OBSTACLES, wedge
+from counterpoise.friction.corridors import corridor_changes
 from counterpoise.friction.inputs import Overrides
 from counterpoise.friction.ranges import CASES, Case, Range, check_case
 
@@ -39,6 +40,11 @@ class FrictionReport:
         One row per sector: all obstacles together, each on top of the others; same columns of rates.
     routes
         Corridors: cost (USD per load) and days with bounds, basis, capacity, which others beat them, share of loads.
+    legs
+        Their legs in order, with cost, days and source.
+    corridor_changes
+        What the user's own network, a closed passage, a surcharge, or the lack of one corridor does to the wedge: see
+        `counterpoise.friction.corridors.corridor_changes`.
     break_even
         Cargo value from which the faster of two container routes pays, at 0.6, 1.0 and 2.1 % a day.
     payments
@@ -63,6 +69,8 @@ class FrictionReport:
     rows: pd.DataFrame
     totals: pd.DataFrame
     routes: pd.DataFrame
+    legs: pd.DataFrame
+    corridor_changes: pd.DataFrame
     break_even: pd.DataFrame
     payments: pd.DataFrame
     limits: pd.DataFrame
@@ -186,6 +194,8 @@ class FrictionReport:
             "totals": plain(self.totals),
             "by_obstacle": plain(self.by_obstacle()),
             "routes": plain(self.routes),
+            "legs": plain(self.legs),
+            "corridor_changes": plain(self.corridor_changes),
             "break_even": plain(self.break_even),
             "payments": plain(self.payments),
             "limits": plain(self.limits),
@@ -264,7 +274,7 @@ def friction_report(
     tariff_rate
         Duty by sector, against which preferences are reported.
     preferences
-        Preferences; the shipped ones by default.
+        Preferences; those of the overrides, else the shipped ones, by default.
 
     Raises
     ------
@@ -274,6 +284,8 @@ def friction_report(
     check_case(case)
     found = wedge(origin, destination, sectors, as_of=as_of, overrides=overrides, flow_usd=flow_usd)
     rows = sheets.rows_sheet(found)
+    agreed = found.inputs.preferences if preferences is None else tuple(preferences)
+    weights = sheets.sector_weights(sectors, flow_usd)
     dated = border.events(origin, destination)
     return FrictionReport(
         origin=origin,
@@ -284,14 +296,16 @@ def friction_report(
         rows=rows,
         totals=sheets.totals_sheet(rows, sectors),
         routes=sheets.routes_sheet(found),
+        legs=sheets.legs_sheet(found),
+        corridor_changes=corridor_changes(found, weights, flow_usd),
         break_even=sheets.break_even_sheet(found),
         payments=sheets.payments_sheet(found),
         limits=sheets.limits_sheet(found, sectors),
-        duties=sheets.duties_sheet(origin, destination, sectors, tariff_rate, preferences, as_of),
+        duties=sheets.duties_sheet(sectors, tariff_rate, agreed, as_of),
         events=sheets.events_sheet(dated, sectors),
         claims=sheets.claims_sheet(origin, destination),
-        weights=sheets.sector_weights(sectors, flow_usd),
-        notes=(*found.notes, *sheets.cliff_notes(dated, sectors, as_of)),
+        weights=weights,
+        notes=(*found.notes, *border.preference_notes(agreed, as_of), *sheets.cliff_notes(dated, sectors, as_of)),
     )
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "cliff_notes",
     "duties_sheet",
     "events_sheet",
+    "legs_sheet",
     "limits_sheet",
     "payments_sheet",
     "plain_cell",
@@ -134,6 +135,35 @@ def routes_sheet(found: Wedge) -> pd.DataFrame:
     return pd.DataFrame(out, columns=columns)
 
 
+def legs_sheet(found: Wedge) -> pd.DataFrame:
+    """Return the legs of every corridor in order, with what each costs and lasts."""
+    columns = ["route", "cargo", "position", "leg", "start", "end", "mode", "passage"]
+    columns += [*(f"cost_usd_{c}" for c in CASES), *(f"days_{c}" for c in CASES), "capacity", "source", "note"]
+    return pd.DataFrame(
+        [
+            {
+                "route": route.name,
+                "cargo": cargo,
+                "position": k,
+                "leg": leg.name,
+                "start": leg.start,
+                "end": leg.end,
+                "mode": leg.mode,
+                "passage": leg.passage,
+                **{f"cost_usd_{c}": leg.cost.at(c) for c in CASES},
+                **{f"days_{c}": leg.days.at(c) for c in CASES},
+                "capacity": float("nan") if leg.capacity is None else leg.capacity,
+                "source": leg.source,
+                "note": leg.note,
+            }
+            for cargo, routes in found.routes.items()
+            for route in routes
+            for k, leg in enumerate(route.legs)
+        ],
+        columns=columns,
+    )
+
+
 def break_even_sheet(found: Wedge) -> pd.DataFrame:
     """Return from which cargo value the faster of two container routes pays; routes that never do are left out."""
     every = found.routes.get("container", ())
@@ -221,11 +251,9 @@ def limits_sheet(found: Wedge, sectors: Sequence[str]) -> pd.DataFrame:
 
 
 def duties_sheet(
-    origin: str,
-    destination: str,
     sectors: Sequence[str],
     tariff_rate: Mapping[str, float] | None,
-    given: Sequence[border.Preference] | None,
+    known: Sequence[border.Preference],
     as_of: date | None,
 ) -> pd.DataFrame:
     """Return the duty without and with each preference, by sector; empty where no duty was given."""
@@ -242,7 +270,6 @@ def duties_sheet(
     ]
     if tariff_rate is None:
         return pd.DataFrame(columns=columns)
-    known = border.preferences(origin, destination) if given is None else tuple(given)
     if as_of is None and any(p.valid_from is not None for p in known):
         raise InputError("as_of is missing, and preferences are dated; name the day looked at")
     day = as_of or date.min

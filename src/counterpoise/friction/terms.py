@@ -16,7 +16,7 @@ from counterpoise.friction.report import FrictionReport
 if TYPE_CHECKING:
     from counterpoise.core import Shock
 
-__all__ = ["obstacle_factors", "removal_shock", "removed_factor"]
+__all__ = ["obstacle_factors", "preference_shock", "removal_shock", "removed_factor"]
 
 Numbers = NDArray[np.float64]
 
@@ -104,6 +104,56 @@ def removal_shock(
     LabelError
         If the shock does not know a country or a sector of the report, or an obstacle is unknown.
     """
+    _require_fit(shock, report)
+    chosen = report.obstacles if obstacles is None else tuple(obstacles)
+    factors = shock.iceberg_cost_hat.to_numpy().copy()
+    i, j = shock.countries.index(report.origin), shock.countries.index(report.destination)
+    at = [shock.sectors.index(s) for s in report.sectors]
+    for obstacle in chosen:
+        factors[i, j, at] *= obstacle_factors(report, obstacle, whole=whole, case=case)
+    words = ", ".join(OBSTACLES[name].lower() for name in chosen)
+    return shock.with_array("iceberg_cost_hat", factors, f"{report.origin} -> {report.destination} without: {words}")
+
+
+def preference_shock(shock: Shock, report: FrictionReport) -> Shock:
+    """Return a shock in which the pair's duties are those of the trade agreements in the report, as well.
+
+    Duties are those of the report's day, with preferences where they are worth proving origin; the cost of proving it
+    is paid to nobody and multiplies the iceberg cost. Of several agreements on a sector the cheapest is taken.
+
+    Parameters
+    ----------
+    shock
+        Its labels must hold the report's countries and sectors.
+    report
+        Made with ``tariff_rate``, so that it has duties.
+
+    Raises
+    ------
+    LabelError
+        If the shock does not know a country or a sector of the report.
+    """
+    _require_fit(shock, report)
+    rates = shock.tariff_rate_cf.to_numpy().copy()
+    factors = shock.iceberg_cost_hat.to_numpy().copy()
+    i, j = shock.countries.index(report.origin), shock.countries.index(report.destination)
+    used = report.duties[report.duties["used"].astype(bool)]
+    best: dict[str, tuple[float, float]] = {}
+    for sector, duty, proof in zip(used["sector"], used["duty_rate"], used["compliance_rate"], strict=True):
+        offer = (float(duty), float(proof))
+        held = best.get(str(sector))
+        best[str(sector)] = offer if held is None or sum(offer) < sum(held) else held
+    for sector, (duty, proof) in best.items():
+        s = shock.sectors.index(sector)
+        rates[i, j, s] = duty
+        factors[i, j, s] *= 1.0 + proof
+    words = ", ".join(dict.fromkeys(str(name) for name in used["agreement"])) or "no preference in force"
+    return shock.with_array("tariff_rate_cf", rates).with_array(
+        "iceberg_cost_hat", factors, f"{report.origin} -> {report.destination}, preferences: {words}"
+    )
+
+
+def _require_fit(shock: Shock, report: FrictionReport) -> None:
     problems = [
         f"the shock has no country '{c}'{did_you_mean(c, shock.countries)}"
         for c in (report.origin, report.destination)
@@ -115,11 +165,3 @@ def removal_shock(
         if s not in shock.sectors
     ]
     raise_all(LabelError, "the report does not fit the shock", problems)
-    chosen = report.obstacles if obstacles is None else tuple(obstacles)
-    factors = shock.iceberg_cost_hat.to_numpy().copy()
-    i, j = shock.countries.index(report.origin), shock.countries.index(report.destination)
-    at = [shock.sectors.index(s) for s in report.sectors]
-    for obstacle in chosen:
-        factors[i, j, at] *= obstacle_factors(report, obstacle, whole=whole, case=case)
-    words = ", ".join(OBSTACLES[name].lower() for name in chosen)
-    return shock.with_array("iceberg_cost_hat", factors, f"{report.origin} -> {report.destination} without: {words}")

@@ -155,7 +155,7 @@ def log_welfare(x: Array, trade: ProfitsMaps, base: ProfitsBase) -> Array:
 
 
 def steepness(x: Array, trade: ProfitsMaps, base: ProfitsBase) -> Array:
-    """Return how fast each line's imports fall with its log tariff factor, over the destination's spending (N, N, S)."""
+    """Return how fast imports of each line fall with its log tariff factor, over spending (N, N, S)."""
     at = _markets(x, trade, base)
     return (1.0 + base.trade_elasticity) * at.flow / at.spending[:, None]
 

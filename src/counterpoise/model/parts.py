@@ -6,6 +6,7 @@ are Python floats, positions are integers looked up by label before the solve.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -13,7 +14,7 @@ from typing import Literal, Protocol
 import jax.numpy as jnp
 from jax import Array
 
-from counterpoise.core.errors import InputError, did_you_mean
+from counterpoise.core.errors import InputError, did_you_mean, raise_all
 from counterpoise.core.labels import index_of
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "FixedNominal",
     "FixedWorldShare",
     "Labour",
+    "SectorLabour",
     "ZeroDeficit",
     "closure_named",
 ]
@@ -138,11 +140,12 @@ def closure_named(closure: Closure | str, countries: Sequence[str]) -> Closure:
 
 @dataclass(frozen=True, slots=True)
 class FixedLabour:
-    """Labour supply does not move."""
+    """Labour supply does not move, labour moves freely between the sectors of a country."""
 
     name: str = "fixed_labour"
     elasticity: float = 0.0
     rebate: Literal["lump_sum", "income_tax_relief"] = "lump_sum"
+    mobility: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,7 @@ class ElasticLabour:
     """Labour follows the after-tax real wage: L = (tax_factor w / P)^elasticity.
 
     ``rebate`` says what tariff revenue does: paid out lump sum, or used to cut the tax on labour income
-    (tax_factor = 1 / (1 - revenue / wage bill)).
+    (tax_factor = 1 / (1 - revenue / wage bill)). ``mobility`` is that of `SectorLabour`; infinite by default.
 
     References
     ----------
@@ -160,13 +163,50 @@ class ElasticLabour:
     elasticity: float
     rebate: Literal["lump_sum", "income_tax_relief"] = "lump_sum"
     name: str = "elastic_labour"
+    mobility: float = math.inf
 
     def __post_init__(self) -> None:
         """Check the options."""
+        problems: list[str] = []
         if not self.elasticity >= 0:
-            raise InputError(f"labour supply elasticity {self.elasticity} is negative; give 0 or more")
+            problems.append(f"labour supply elasticity {self.elasticity} is negative; give 0 or more")
         if self.rebate not in ("lump_sum", "income_tax_relief"):
-            raise InputError(f"unknown rebate '{self.rebate}'; expected 'lump_sum' or 'income_tax_relief'")
+            problems.append(f"unknown rebate '{self.rebate}'; expected 'lump_sum' or 'income_tax_relief'")
+        raise_all(InputError, "the labour supply cannot be used", [*problems, *_mobility_problems(self.mobility)])
 
 
-Labour = FixedLabour | ElasticLabour
+@dataclass(frozen=True, slots=True)
+class SectorLabour:
+    r"""Labour is tied to its sector, wholly or in part: the short run.
+
+    Workers differ in what they can do in each sector (Frechet draws with shape ``mobility``), so that a sector that pays
+    1 % more gets 1 % times ``mobility`` - 1 more labour. 1 is specific factors: no one moves, and the wage of each sector
+    answers alone; infinity is perfect mobility. With VA_is base-year value added and w_i the average wage::
+
+        w_is^mobility w_i^(1 - mobility) L_i VA_is = gamma_is Y'_is
+
+    References
+    ----------
+    Galle, Rodriguez-Clare and Yi (2023), Review of Economic Studies 90(1), eqs (4)-(9); Lagakos and Waugh (2013),
+    American Economic Review 103(2).
+    """
+
+    mobility: float = 1.0
+    name: str = "sector_labour"
+    elasticity: float = 0.0
+    rebate: Literal["lump_sum", "income_tax_relief"] = "lump_sum"
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        problems = _mobility_problems(self.mobility)
+        if self.elasticity != 0.0:
+            problems.append(f"elasticity {self.elasticity}; for labour supply that moves use ElasticLabour(mobility=...)")
+        raise_all(InputError, "the labour supply cannot be used", problems)
+
+
+def _mobility_problems(mobility: float) -> list[str]:
+    """Say what is wrong with a mobility."""
+    return [] if mobility >= 1.0 else [f"labour mobility {mobility}; give 1 (no one changes sector) or more"]
+
+
+Labour = FixedLabour | ElasticLabour | SectorLabour

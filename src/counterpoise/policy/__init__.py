@@ -1,1 +1,93 @@
-"""Policy: the inverse problem. What to do, at what price, and what is possible at all."""
+"""Policy: the inverse problem. What to do, at what price, and what is possible at all.
+
+A package is a point of `Lever` values; `close_gap` finds the cheapest one for given levers, `close_scenario` the one of a
+scenario. Names are imported on first use, so that tables of parameters can be read without loading the equilibrium.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from counterpoise.policy.closing import Closing, close_gap, close_scenario, closing_of, day_of, target_of
+    from counterpoise.policy.costs import FREE, CostCurve, Objective
+    from counterpoise.policy.from_scenario import background_of, levers_at, levers_from_scenario, pair_of
+    from counterpoise.policy.frontier import Frontier, frontier_of
+    from counterpoise.policy.levers import (
+        ExportSupport,
+        FundMoney,
+        Lever,
+        ObstacleRemoval,
+        OilRestraint,
+        OpenedLine,
+        PurchaseProgramme,
+        Ramp,
+        TariffCut,
+        shock_with,
+    )
+    from counterpoise.policy.package import LeverUse, Package, open_search
+    from counterpoise.policy.path import Path, path_to
+    from counterpoise.policy.search import ContradictionError, InfeasibleError
+    from counterpoise.policy.sensitivity import Sensitivity, elasticity_cases, sensitivity_of
+    from counterpoise.policy.shares import Shares, shares_of
+
+__all__ = [
+    "FREE",
+    "Closing",
+    "ContradictionError",
+    "CostCurve",
+    "ExportSupport",
+    "Frontier",
+    "FundMoney",
+    "InfeasibleError",
+    "Lever",
+    "LeverUse",
+    "Objective",
+    "ObstacleRemoval",
+    "OilRestraint",
+    "OpenedLine",
+    "Package",
+    "Path",
+    "PurchaseProgramme",
+    "Ramp",
+    "Sensitivity",
+    "Shares",
+    "TariffCut",
+    "background_of",
+    "close_gap",
+    "close_scenario",
+    "closing_of",
+    "day_of",
+    "elasticity_cases",
+    "frontier_of",
+    "levers_at",
+    "levers_from_scenario",
+    "open_search",
+    "pair_of",
+    "path_to",
+    "sensitivity_of",
+    "shares_of",
+    "shock_with",
+    "target_of",
+]
+
+_HOME = (
+    dict.fromkeys(("Closing", "close_gap", "close_scenario", "closing_of", "day_of", "target_of"), "closing")
+    | dict.fromkeys(("FREE", "CostCurve", "Objective"), "costs")
+    | dict.fromkeys(("background_of", "levers_at", "levers_from_scenario", "pair_of"), "from_scenario")
+    | dict.fromkeys(("Frontier", "frontier_of"), "frontier")
+    | dict.fromkeys(("LeverUse", "Package", "open_search"), "package")
+    | dict.fromkeys(("Path", "path_to"), "path")
+    | dict.fromkeys(("ContradictionError", "InfeasibleError"), "search")
+    | dict.fromkeys(("Sensitivity", "elasticity_cases", "sensitivity_of"), "sensitivity")
+    | dict.fromkeys(("Shares", "shares_of"), "shares")
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from the module it lives in."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME.get(name, 'levers')}"), name)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
 
-__all__ = ["FISCAL", "FREE", "MIX", "OBJECTIVES", "WELFARE", "CostCurve", "Objective", "objective_named"]
+__all__ = ["FISCAL", "FREE", "MIX", "MONEY", "OBJECTIVES", "WELFARE", "CostCurve", "Objective", "objective_named"]
 
 Case = Literal["low", "central", "high"]
 
@@ -66,6 +66,10 @@ class CostCurve:
         """Return the marginal cost at a value of the lever, USD a year per unit."""
         return self.linear_usd + self.quadratic_usd * value
 
+    def bend(self, value: float) -> float:
+        """Return the rise of the marginal cost at a value of the lever, USD a year per unit squared."""
+        return self.quadratic_usd
+
     def case(self, which: Case) -> CostCurve:
         """Return the curve at its low, central or high bound."""
         factor = {"low": self.low_factor, "central": 1.0, "high": self.high_factor}[which]
@@ -85,6 +89,10 @@ class CostCurve:
 
 FREE = CostCurve(source="nothing beside what the model counts")
 """No cost beside what the model counts."""
+
+
+MONEY = CostCurve(linear_usd=1.0, source="the money itself")
+"""A lever whose value is money: it costs what it is."""
 
 
 @dataclass(frozen=True, slots=True)

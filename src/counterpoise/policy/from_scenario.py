@@ -6,18 +6,32 @@ Goods on a list of exemptions of the scenario's purchases or obstacles stay outs
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from counterpoise.core import Shock, World
 from counterpoise.core.errors import InputError
 from counterpoise.data.concordance import goods_sectors
 from counterpoise.policy.costs import CostCurve
-from counterpoise.policy.levers import Lever, ObstacleRemoval, OilRestraint, PurchaseProgramme, Reach, TariffCut
-from counterpoise.scenario import Scenario, compile_scenario
+from counterpoise.policy.levers import (
+    ExportSupport,
+    FundMoney,
+    Lever,
+    ObstacleRemoval,
+    OilRestraint,
+    OpenedLine,
+    PurchaseProgramme,
+    Ramp,
+    Reach,
+    TariffCut,
+)
+from counterpoise.scenario import Scenario, compile_scenario, schema
 from counterpoise.scenario.schema import Obstacle, Purchase, Tariff
 
-__all__ = ["background_of", "levers_from_scenario", "pair_of"]
+__all__ = ["background_of", "levers_at", "levers_from_scenario", "pair_of"]
 
 PROGRAMME_BOUND = 0.4
 """Largest share of the price that a programme pays where the scenario names no bound: own assumption."""
@@ -29,9 +43,7 @@ The curve is quadratic: the first part is nearly free, and the last costs what i
 """
 
 RESTRAINT_BOUND = 0.5
-"""Largest ad valorem equivalent of restraint in buying oil: own assumption."""
-
-OIL = "crude_oil_gas"
+"""Largest ad valorem equivalent of restraint in what the other side buys: own assumption."""
 
 
 def pair_of(scenario: Scenario, world: World) -> tuple[str, str]:
@@ -44,8 +56,8 @@ def pair_of(scenario: Scenario, world: World) -> tuple[str, str]:
     """
     if scenario.pair is None:
         raise InputError(
-            f'the scenario \'{scenario.name}\' names no pair; add pair = {{ origin = "RUS", destination = "IND" }}, the '
-            "two countries whose gap is to be closed"
+            f"the scenario '{scenario.name}' names no pair; add pair = "
+            '{ origin = "RUS", destination = "IND" }, the two countries whose gap is to be closed'
         )
     a, b = scenario.pair.origin, scenario.pair.destination
     return (a, b) if world.gap_usd(a, b) >= 0 else (b, a)
@@ -76,7 +88,7 @@ def levers_from_scenario(
     only_scenario
         Leave out what the scenario does not name: programmes for other goods, and the duties of the pair.
     restraint
-        Add restraint of the other side in buying oil, to compare.
+        Add restraint of the other side in the good it buys most of, such as oil, to compare.
     programme_bound
         Largest share of the price where the scenario names no bound.
     removal_part
@@ -84,8 +96,9 @@ def levers_from_scenario(
 
     Returns
     -------
-    Purchase programmes (from 0 to the scenario's high rate), obstacles (share taken away, up to what can go), a duty cut
-    for every sector with a duty, and a programme for every other goods sector.
+    Purchase programmes (from 0 to the scenario's high rate), obstacles (share taken away, up to what can go), the levers
+    that the scenario itself lists, a duty cut for every sector with a duty, and a programme for every other goods
+    sector. A measure that begins later than ``as_of`` gives a lever that is not available before.
 
     Raises
     ------
@@ -102,6 +115,7 @@ def levers_from_scenario(
     for measure in scenario.measure:
         if isinstance(measure, Obstacle) and _is_lever(measure, seller, buyer):
             found.append(_removal(scenario, world, measure, seller, buyer, removal_part))
+    found += [_listed(entry) for entry in scenario.lever if entry.enabled]
     if not only_scenario:
         found += _duty_cuts(world, seller, buyer)
         found += _other_programmes(scenario, world, seller, buyer, covered, programme_bound)
@@ -114,6 +128,64 @@ def levers_from_scenario(
             "measures of kind purchase or obstacle, or allow levers it does not name"
         )
     return kept
+
+
+def levers_at(levers: Sequence[Lever], on: date) -> tuple[Lever, ...]:
+    """Return the levers as far as their ramps let them go on a day: the range is cut, the start is not."""
+    out: list[Lever] = []
+    for lever in levers:
+        share = 1.0 if lever.ramp is None else lever.ramp.share(on)
+        low = lever.start + share * (lever.lower - lever.start)
+        out.append(replace(lever, lower=low, upper=lever.start + share * (lever.upper - lever.start)))
+    return tuple(out)
+
+
+def _listed(entry: schema.Lever) -> Lever:
+    """Return the lever that a scenario lists."""
+    origin, destination = entry.origin or "", entry.destination or ""
+    sells = entry.kind in ("export_support", "fund")
+    ramp = None
+    if entry.available_from is not None:
+        ramp = Ramp(entry.available_from, entry.full_by or entry.available_from)
+    curve = CostCurve(**entry.cost.model_dump())
+    common: dict[str, Any] = {
+        "id": entry.id,
+        "title": entry.title or entry.id,
+        "payer": entry.payer or (origin if sells else destination),
+        "lower": entry.lower,
+        "start": entry.lower,
+        "upper": math.inf if entry.upper is None else entry.upper,
+        "curve": curve,
+        "ramp": ramp,
+        "source": entry.source,
+    }
+    if entry.kind == "fund":
+        paid = replace(curve, linear_usd=1.0 + curve.linear_usd)
+        return FundMoney(
+            **{**common, "curve": paid},
+            country=origin,
+            sectors=entry.sectors,
+            gain=entry.gain or 0.0,
+            scale_usd=entry.scale_usd or 1.0,
+        )
+    trade = common | {"origin": origin, "destination": destination, "reach": tuple((s, 1.0) for s in entry.sectors)}
+    if entry.kind == "obstacle_removal":
+        return ObstacleRemoval(**trade, ave=entry.ave or 0.0)
+    if entry.kind == "opened_line":
+        return OpenedLine(**trade, potential_usd=(entry.potential_usd or 0.0,) * len(entry.sectors))
+    if entry.kind == "restraint":
+        return OilRestraint(**trade, rent=entry.rent)
+    plain: dict[str, type[TariffCut | PurchaseProgramme | ExportSupport]] = {
+        "tariff_cut": TariffCut,
+        "purchase": PurchaseProgramme,
+        "export_support": ExportSupport,
+    }
+    return plain[entry.kind](**trade)
+
+
+def _ramp(measure: Purchase | Obstacle) -> Ramp | None:
+    """Return the ramp of a dated measure: nothing before its first day."""
+    return None if measure.valid_from is None else Ramp(measure.valid_from, measure.valid_from)
 
 
 def _lever_measures(scenario: Scenario, world: World) -> set[str]:
@@ -151,6 +223,7 @@ def _programme(scenario: Scenario, world: World, measure: Purchase) -> PurchaseP
         destination=measure.buyer,
         reach=_reach(scenario, world, measure),
         upper=upper,
+        ramp=_ramp(measure),
         source=measure.source,
     )
 
@@ -171,10 +244,12 @@ def _removal(
         destination=seller,
         reach=reach,
         upper=measure.removal_share,
+        ramp=_ramp(measure),
         ave=ave,
         curve=CostCurve(
             quadratic_usd=2.0 * part * burden,
-            source=f"own assumption: taking all of it away costs {part:g} of the {burden / 1e6:.0f} mn USD it costs traders",
+            source=f"own assumption: taking all of it away costs {part:g} of the {burden / 1e6:.0f} mn USD that it "
+            "costs traders",
             low_factor=0.5,
             high_factor=2.0,
         ),
@@ -230,16 +305,17 @@ def _other_programmes(
 
 
 def _restraint(world: World, seller: str, buyer: str) -> list[Lever]:
-    if OIL not in world.sectors:
-        return []
+    """Return restraint of the buyer in the good that the seller sells it most of, such as crude oil."""
+    sold = world.flow.sel(origin=seller, destination=buyer)
+    name = max(_goods(world), key=lambda s: float(sold.sel(sector=s)))
     return [
         OilRestraint(
-            id="oil_restraint",
-            title=f"{buyer} buys less oil from {seller}",
+            id=f"restraint_{name}",
+            title=f"{buyer} buys less {_words(world, name)} from {seller}",
             payer=buyer,
             origin=seller,
             destination=buyer,
-            reach=((OIL, 1.0),),
+            reach=((name, 1.0),),
             upper=RESTRAINT_BOUND,
         )
     ]

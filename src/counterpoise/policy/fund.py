@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -35,7 +36,7 @@ from counterpoise.policy.fund_options import (
     fund_lines,
     input_spillover,
 )
-from counterpoise.policy.fund_result import FundGoal, FundPlan, FundResult
+from counterpoise.policy.fund_result import CautiousPlan, FundGoal, FundPlan, FundResult
 from counterpoise.policy.fund_search import Bounds, Curve, Tail
 from counterpoise.policy.fund_solve import FoundAllocation, FundTask, best_allocation, with_risk
 
@@ -65,6 +66,7 @@ def allocate_fund(
     closure: Closure | str = "fixed_world_share",
     case: FundCase = "central",
     compare: bool = True,
+    caution: bool = True,
 ) -> FundResult:
     """Spend a budget over sectors and projects of two partners so that the objective is as large as possible.
 
@@ -96,6 +98,8 @@ def allocate_fund(
         ``"low"``, ``"central"`` or ``"high"``: which of the shipped assumptions fill what is not given.
     compare
         Also allocate for welfare alone and for the gap alone.
+    caution
+        Also allocate for the low tail, where returns are uncertain and the mean is maximised.
 
     Raises
     ------
@@ -147,6 +151,7 @@ def allocate_fund(
     return _assembled(
         best_allocation(task, certain),
         task=task,
+        sure=certain,
         world=world,
         goal=goal,
         weights=(weights[0], weights[1]),
@@ -155,6 +160,7 @@ def allocate_fund(
         risk=risk,
         finance=finance,
         compare=compare,
+        caution=caution,
         began=began,
     )
 
@@ -244,6 +250,7 @@ def _assembled(
     found: FoundAllocation,
     *,
     task: FundTask,
+    sure: FundTask | None,
     world: World,
     goal: FundGoal,
     weights: tuple[float, float],
@@ -252,6 +259,7 @@ def _assembled(
     risk: FundRisk,
     finance: Finance,
     compare: bool,
+    caution: bool,
     began: float,
 ) -> FundResult:
     """Put the result together: marginal returns under both objectives, draws, plans and levers."""
@@ -299,6 +307,7 @@ def _assembled(
         quantile_usd=float(np.quantile(objective, risk.tail)),
         draws_usd=np.column_stack([objective, draws.partners, draws.gap_closed]),
         plans=MappingProxyType({"chosen": plan, **plans}),
+        cautious=_cautious(sure, risk) if caution and sure is not None else None,
         before=equilibria.before,
         solution=solution,
         levers=tuple(MappingProxyType(row) for row in levers),
@@ -314,6 +323,16 @@ def _low(values: Numbers, share: float) -> float:
     ordered = np.sort(values)
     weight = np.clip(share * len(ordered) - np.arange(len(ordered)), 0.0, 1.0)
     return float(weight @ ordered / weight.sum())
+
+
+def _cautious(sure: FundTask, risk: FundRisk) -> CautiousPlan | None:
+    """Return the allocation for the low tail; None where it is maximised already, or the draws leave none in it."""
+    if risk.measure == "low" or risk.draws * risk.tail < 1 or sure.bounds.budget <= 0:
+        return None
+    task = with_risk(sure, replace(risk, measure="low"))
+    spend = best_allocation(task, sure).spend
+    objective = task.objective(task.draws(spend))
+    return CautiousPlan(spend, float(objective.mean()), _low(objective, risk.tail))
 
 
 def _plan(task: FundTask, goal: FundGoal) -> FundPlan:

@@ -16,7 +16,7 @@ from counterpoise.policy.fund_options import Finance, FundLine, FundResponse, Fu
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FundGoal", "FundPlan", "FundResult"]
+__all__ = ["CautiousPlan", "FundGoal", "FundPlan", "FundResult"]
 
 Numbers = NDArray[np.float64]
 FundGoal: TypeAlias = Literal["welfare", "gap", "mix"]
@@ -34,6 +34,19 @@ class FundPlan:
     spend_usd: Numbers
     welfare_usd: float
     gap_closed_usd: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CautiousPlan:
+    """The same budget spent for the low tail of the draws instead of their mean.
+
+    ``spend_usd`` (L,); ``mean_usd`` and ``low_usd`` the objective over the draws: its mean, and the mean of the worst
+    tail, USD a year.
+    """
+
+    spend_usd: Numbers
+    mean_usd: float
+    low_usd: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +84,8 @@ class FundResult:
         (draws, 4): objective, equivalent variation of seller and of buyer, gap closed, USD a year.
     plans
         What spending the same sum for welfare alone and for the gap alone would buy, and this allocation.
+    cautious
+        What caution would do; None where returns are certain, the low tail is maximised anyway, or it was not compared.
     before, solution
         The equilibria without the fund, and with it when every return is at its mean.
     levers
@@ -107,6 +122,7 @@ class FundResult:
     quantile_usd: float
     draws_usd: Numbers = field(repr=False)
     plans: Mapping[str, FundPlan] = field(repr=False)
+    cautious: CautiousPlan | None = field(repr=False)
     before: Solution = field(repr=False)
     solution: Solution = field(repr=False)
     levers: tuple[Mapping[str, Any], ...] = field(repr=False)
@@ -250,6 +266,13 @@ class FundResult:
                     "gap_closed_usd": plan.gap_closed_usd,
                 }
                 for name, plan in self.plans.items()
+            },
+            "cautious": None
+            if self.cautious is None
+            else {
+                "spend_usd": dict(zip([x.label for x in self.lines], self.cautious.spend_usd.tolist(), strict=True)),
+                "mean_usd": self.cautious.mean_usd,
+                "low_usd": self.cautious.low_usd,
             },
         }
 

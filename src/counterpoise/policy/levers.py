@@ -4,8 +4,7 @@ A lever has a value between bounds. It says which cells it acts on, by what fact
 and the derivative of that factor; how factors of several levers on one cell combine, and the chain rule to any outcome,
 is `Mixture`. So adding a lever is adding a class with three short methods.
 
-Opening a line that is zero today is not among them: exact hats keep a zero at zero, and the equilibrium has no latent
-shares.
+Opening a line that is zero today adds a latent share instead of multiplying one, since exact hats keep a zero at zero.
 """
 
 from __future__ import annotations
@@ -23,7 +22,8 @@ from numpy.typing import NDArray
 from counterpoise.core import Shock, World
 from counterpoise.core.errors import InputError, raise_all
 from counterpoise.core.labels import index_of
-from counterpoise.policy.costs import FREE, CostCurve
+from counterpoise.model import latent_share
+from counterpoise.policy.costs import FREE, MONEY, CostCurve
 
 __all__ = [
     "ExportSupport",
@@ -32,6 +32,7 @@ __all__ = [
     "Mixture",
     "ObstacleRemoval",
     "OilRestraint",
+    "OpenedLine",
     "PurchaseProgramme",
     "Ramp",
     "TariffCut",
@@ -45,10 +46,15 @@ Cells = tuple[NDArray[np.intp], ...]
 Reach = tuple[tuple[str, float], ...]
 """Sectors, each with the share of its trade that a lever reaches."""
 
-Term = Literal["duty_kept", "price_factor", "unsubsidised", "iceberg", "productivity"]
-"""What a factor multiplies: the duty, one plus the duty, one minus the purchase subsidy, iceberg cost, productivity."""
+Term = Literal["duty_kept", "price_factor", "unsubsidised", "iceberg", "productivity", "latent"]
+"""What a factor multiplies: the duty, one plus the duty, one minus the purchase subsidy, iceberg cost, productivity.
 
-TERMS: tuple[Term, ...] = ("duty_kept", "price_factor", "unsubsidised", "iceberg", "productivity")
+Factors on ``latent`` are amounts, USD of potential trade, and add up.
+"""
+
+_TINY = 1e-300
+
+TERMS: tuple[Term, ...] = ("duty_kept", "price_factor", "unsubsidised", "iceberg", "productivity", "latent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +271,29 @@ class OilRestraint(_TradeLever):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedLine(_TradeLever):
+    """Lines without trade today, opened to a share of their potential, 0 to 1; its cost is the curve alone.
+
+    ``potential_usd`` is by sector of ``reach`` what would be traded at base-year prices, USD a year at customs value: an
+    export potential. A buyer then spends potential over spending on it, as long as costs stay as they are there.
+    """
+
+    potential_usd: tuple[float, ...]
+    kind: ClassVar[str] = "line opened"
+    unit: ClassVar[str] = "share of the potential"
+
+    @property
+    def term(self) -> Term:
+        """What its factor adds to."""
+        return "latent"
+
+    def factor(self, value: float) -> tuple[Floats, Floats]:
+        """Open the value of the potential on the share reached."""
+        potential = self.covered * np.array(self.potential_usd)
+        return potential * value, potential
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FundMoney(Lever):
     """Money of a fund, USD a year, that raises the productivity of sectors of one country with falling returns.
 
@@ -276,7 +305,7 @@ class FundMoney(Lever):
     sectors: tuple[str, ...]
     gain: float
     scale_usd: float
-    curve: CostCurve = CostCurve(linear_usd=1.0, source="the money itself")
+    curve: CostCurve = MONEY
     kind: ClassVar[str] = "fund"
     unit: ClassVar[str] = "USD a year"
 
@@ -329,7 +358,7 @@ def lever_problems(world: World, levers: Sequence[Lever]) -> Iterator[str]:
         else:
             for value in (lever.lower, lever.upper):
                 factor = lever.factor(value)[0]
-                floor = 0.0 if lever.term == "duty_kept" else 1e-6
+                floor = 0.0 if lever.term in ("duty_kept", "latent") else 1e-6
                 if not np.all(np.isfinite(factor) & (factor >= floor)):
                     yield (
                         f"lever '{lever.id}' at {value:g} multiplies its term by {float(np.min(factor)):g}; expected "
@@ -347,23 +376,25 @@ def lever_problems(world: World, levers: Sequence[Lever]) -> Iterator[str]:
 class TermArrays(NamedTuple):
     """The terms of a shock; trade arrays are (S, N origin, N destination), productivity (N, S).
 
-    ``booked_rate`` is what payers spend per USD of flow outside the equilibrium.
+    ``latent_share`` is the expenditure share of lines that are opened at base-year prices; ``booked_rate`` is what payers spend per USD of flow outside the equilibrium.
     """
 
     tariff_rate: Floats
     purchase_subsidy_rate: Floats
     iceberg_cost_hat: Floats
     productivity_hat: Floats
+    latent_share: Floats
     booked_rate: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One lever in the mixture: its column, its cells as flat positions of its term's array."""
+    """One lever in the mixture: its column, its cells as flat positions of its term's array, and among those touched."""
 
     column: int
     lever: Lever
     flat: NDArray[np.intp]
+    at: NDArray[np.intp]
 
 
 class Mixture:
@@ -381,61 +412,99 @@ class Mixture:
         self.levers = tuple(levers)
         self.background = background
         self._shapes: dict[str, tuple[int, ...]] = {term: (s, n, n) for term in TERMS} | {"productivity": (n, s)}
-        self._parts: dict[Term, list[_Part]] = {term: [] for term in TERMS}
+        places: dict[Term, list[tuple[int, Lever, NDArray[np.intp]]]] = {term: [] for term in TERMS}
         for column, lever in enumerate(levers):
             cells = lever.cells(world)
             ordered = cells if len(cells) == 2 else (cells[2], cells[0], cells[1])
-            flat = np.ravel_multi_index(ordered, self._shapes[lever.term])
-            self._parts[lever.term].append(_Part(column, lever, np.asarray(flat, dtype=np.intp)))
+            flat = np.asarray(np.ravel_multi_index(ordered, self._shapes[lever.term]), dtype=np.intp)
+            places[lever.term].append((column, lever, flat))
+        self._touched = {term: _union([flat for _, _, flat in mine]) for term, mine in places.items()}
+        self._parts: dict[Term, list[_Part]] = {
+            term: [_Part(k, lever, flat, np.searchsorted(self._touched[term], flat)) for k, lever, flat in mine]
+            for term, mine in places.items()
+        }
+        traded = [*self._touched["duty_kept"].tolist(), *self._touched["price_factor"].tolist()]
+        self._priced = _union([np.array(traded, dtype=np.intp)])
         self._base = TermArrays(
             tariff_rate=_by_sector(background.tariff_rate_cf.to_numpy()),
             purchase_subsidy_rate=_by_sector(background.purchase_subsidy_rate.to_numpy()),
             iceberg_cost_hat=_by_sector(background.iceberg_cost_hat.to_numpy()),
             productivity_hat=background.productivity_hat.to_numpy().copy(),
+            latent_share=_by_sector(latent_share(world, background)),
             booked_rate=np.zeros((s, n, n)),
         )
+        paid = world.flow.to_numpy() * (1.0 + world.tariff_rate.to_numpy())
+        spent = np.maximum(paid.sum(axis=0, keepdims=True), _TINY)
+        self._share_of_usd = _by_sector((1.0 + world.tariff_rate.to_numpy()) / spent)
+
+    @property
+    def opens_lines(self) -> bool:
+        """True where some lever opens a line."""
+        return bool(self._parts["latent"])
 
     def terms(self, values: Floats) -> TermArrays:
         """Return the terms at values of the levers, (L,)."""
-        kept, price, left, iceberg, productivity = (self._product(term, values) for term in TERMS)
         base = self._base
         booked = np.zeros_like(base.booked_rate)
         for part in (p for parts in self._parts.values() for p in parts):
             rate = part.lever.booked_rate(float(values[part.column]))
             if rate is not None:
                 np.add.at(booked.reshape(-1), part.flat, rate[0])
-        return TermArrays(
-            tariff_rate=(1.0 + base.tariff_rate * kept) * price - 1.0,
-            purchase_subsidy_rate=1.0 - (1.0 - base.purchase_subsidy_rate) * left,
-            iceberg_cost_hat=base.iceberg_cost_hat * iceberg,
-            productivity_hat=base.productivity_hat * productivity,
-            booked_rate=booked,
-        )
+        out = TermArrays(*(array.copy() for array in base[:5]), booked)
+        kept, price = self._over_priced("duty_kept", values), self._over_priced("price_factor", values)
+        rate_before = base.tariff_rate.reshape(-1)[self._priced]
+        out.tariff_rate.reshape(-1)[self._priced] = (1.0 + rate_before * kept) * price - 1.0
+        left, at = self._product("unsubsidised", values), self._touched["unsubsidised"]
+        subsidy = out.purchase_subsidy_rate.reshape(-1)
+        subsidy[at] = 1.0 - (1.0 - subsidy[at]) * left
+        out.iceberg_cost_hat.reshape(-1)[self._touched["iceberg"]] *= self._product("iceberg", values)
+        out.productivity_hat.reshape(-1)[self._touched["productivity"]] *= self._product("productivity", values)
+        for part in self._parts["latent"]:
+            amount = part.lever.factor(float(values[part.column]))[0]
+            np.add.at(out.latent_share.reshape(-1), part.flat, amount * self._share_of_usd.reshape(-1)[part.flat])
+        return out
 
     def chain(self, values: Floats, slopes: TermArrays) -> Floats:
         """Return derivatives to the levers (m, L) from derivatives to the terms, each with a leading axis m."""
-        base = self._base
-        kept, price = self._product("duty_kept", values), self._product("price_factor", values)
-        to_factor: dict[Term, Floats] = {
-            "duty_kept": slopes.tariff_rate * (base.tariff_rate * price),
-            "price_factor": slopes.tariff_rate * (1.0 + base.tariff_rate * kept),
-            "unsubsidised": -slopes.purchase_subsidy_rate * (1.0 - base.purchase_subsidy_rate),
-            "iceberg": slopes.iceberg_cost_hat * base.iceberg_cost_hat,
-            "productivity": slopes.productivity_hat * base.productivity_hat,
-        }
         rows = len(slopes.tariff_rate)
+        base, at = self._base, self._touched
+        kept, price = self._over_priced("duty_kept", values), self._over_priced("price_factor", values)
+        where: dict[Term, NDArray[np.intp]] = {
+            term: np.searchsorted(self._priced, at[term]) for term in ("duty_kept", "price_factor")
+        }
+
+        def taken(array: Floats, cells: NDArray[np.intp]) -> Floats:
+            return array.reshape(rows, -1)[:, cells]
+
+        def before(array: Floats, cells: NDArray[np.intp]) -> Floats:
+            return array.reshape(-1)[cells]
+
+        duty = at["duty_kept"]
+        to_factor: dict[Term, Floats] = {
+            "duty_kept": taken(slopes.tariff_rate, duty) * before(base.tariff_rate, duty) * price[where["duty_kept"]],
+            "price_factor": taken(slopes.tariff_rate, at["price_factor"])
+            * (1.0 + before(base.tariff_rate, at["price_factor"]) * kept[where["price_factor"]]),
+            "unsubsidised": -taken(slopes.purchase_subsidy_rate, at["unsubsidised"])
+            * (1.0 - before(base.purchase_subsidy_rate, at["unsubsidised"])),
+            "iceberg": taken(slopes.iceberg_cost_hat, at["iceberg"]) * before(base.iceberg_cost_hat, at["iceberg"]),
+            "productivity": taken(slopes.productivity_hat, at["productivity"])
+            * before(base.productivity_hat, at["productivity"]),
+            "latent": taken(slopes.latent_share, at["latent"]) * before(self._share_of_usd, at["latent"]),
+        }
         out = np.zeros((rows, len(self.levers)))
         booked = slopes.booked_rate.reshape(rows, -1)
         for term, parts in self._parts.items():
-            flat_slopes, total = to_factor[term].reshape(rows, -1), self._product(term, values).reshape(-1)
+            total = self._product(term, values)
             for part in parts:
                 value = float(values[part.column])
                 own, slope = part.lever.factor(value)
-                if np.all(own != 0):
-                    others = total[part.flat] / own
+                if term == "latent":
+                    others = np.ones(len(part.at))
+                elif np.all(own != 0):
+                    others = total[part.at] / own
                 else:
-                    others = self._product(term, values, without=part.column).reshape(-1)[part.flat]
-                out[:, part.column] = flat_slopes[:, part.flat] @ (slope * others)
+                    others = self._product(term, values, without=part.column)[part.at]
+                out[:, part.column] = to_factor[term][:, part.at] @ (slope * others)
                 rate = part.lever.booked_rate(value)
                 if rate is not None:
                     out[:, part.column] += booked[:, part.flat] @ rate[1]
@@ -449,6 +518,7 @@ class Mixture:
             .with_array("purchase_subsidy_rate", np.moveaxis(terms.purchase_subsidy_rate, 0, 2))
             .with_array("iceberg_cost_hat", np.moveaxis(terms.iceberg_cost_hat, 0, 2))
             .with_array("productivity_hat", terms.productivity_hat)
+            .with_array("potential_flow", np.moveaxis(terms.latent_share / self._share_of_usd, 0, 2))
         )
 
     def outlay(self, values: Floats, flow: Floats) -> Floats:
@@ -483,13 +553,18 @@ class Mixture:
         return out
 
     def _product(self, term: Term, values: Floats, without: int | None = None) -> Floats:
-        """Multiply the factors of all levers on a term (but one)."""
-        total = np.ones(self._shapes[term])
-        flat = total.reshape(-1)
+        """Multiply the factors of all levers on a term (but one), by touched cell."""
+        total = np.ones(len(self._touched[term]))
         for part in self._parts[term]:
             if part.column != without:
-                np.multiply.at(flat, part.flat, part.lever.factor(float(values[part.column]))[0])
+                np.multiply.at(total, part.at, part.lever.factor(float(values[part.column]))[0])
         return total
+
+    def _over_priced(self, term: Term, values: Floats) -> Floats:
+        """Return the factors of a term over all cells where some lever moves the duty-paid price; 1 elsewhere."""
+        out = np.ones(len(self._priced))
+        out[np.searchsorted(self._priced, self._touched[term])] = self._product(term, values)
+        return out
 
 
 def shock_with(
@@ -506,6 +581,11 @@ def shock_with(
     if given.shape != (len(levers),):
         raise InputError(f"{given.size} values for {len(levers)} levers; give one each")
     return Mixture(world, levers, background or Shock.none(world)).shock(given)
+
+
+def _union(positions: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
+    """Return all positions once, in order."""
+    return np.unique(np.concatenate([np.empty(0, dtype=np.intp), *positions]))
 
 
 def _by_sector(array: Floats) -> Floats:

@@ -18,12 +18,25 @@ from counterpoise.policy.costs import Objective, objective_named
 from counterpoise.policy.levers import Lever
 from counterpoise.policy.problem import Equilibria
 from counterpoise.policy.programme import Certificate, Programme
-from counterpoise.policy.search import InfeasibleError, Reached, Search, standing_limits
+from counterpoise.policy.search import ContradictionError, InfeasibleError, Reached, Search, standing_limits
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["InfeasibleError", "LeverUse", "Package", "close_gap", "closed_usd_of", "open_search", "package_of"]
+__all__ = [
+    "KKT_LIMIT",
+    "OPTIMAL",
+    "UNPROVEN",
+    "ContradictionError",
+    "InfeasibleError",
+    "LeverUse",
+    "Package",
+    "close_gap",
+    "closed_usd_of",
+    "lever_uses",
+    "open_search",
+    "package_of",
+]
 
 Floats = NDArray[np.float64]
 
@@ -191,6 +204,12 @@ class Package:
 
         return pd.DataFrame([use.to_json() for use in self.uses])
 
+    def welfare_table(self) -> pd.DataFrame:
+        """Return one row per country: country, welfare_pct (change of real income against no package)."""
+        import pandas as pd
+
+        return pd.DataFrame([{"country": c, "welfare_pct": v} for c, v in self.welfare_pct.items()])
+
     def to_json(self) -> dict[str, Any]:
         """Return the package as one JSON-ready document."""
         return {
@@ -229,24 +248,27 @@ class Package:
             "notes": list(self.notes),
         }
 
-    def words(self) -> str:
-        """Say the package in a few sentences."""
+    def summary(self) -> str:
+        """Say the answer in a few sentences, without the list of levers."""
         a, b = self.pair
-        used = sorted((use for use in self.uses if use.used), key=lambda use: -abs(use.cost_usd))
-        listed = "; ".join(f"{use.lever.title or use.lever.id}: {_said(use)}" for use in used) or "nothing"
+        price = f"The next dollar of the gap costs {self.shadow_price:.3f}"
+        if math.isfinite(self.next_billion_usd):
+            price += f", the next billion {self.next_billion_usd / 1e6:.0f} mn USD."
+        else:
+            price += "; a further billion is out of reach."
         lines = [
             f"Closing {self.closed_usd / 1e9:.2f} bn USD ({self.closed_pct:.1f} %) of the gap {a}-{b} costs "
-            f"{self.cost_usd / 1e9:.3f} bn USD a year ({self.objective.name}). The next dollar of the gap costs "
-            f"{self.shadow_price:.3f}"
-            + (
-                f", the next billion {self.next_billion_usd / 1e6:.0f} mn USD."
-                if math.isfinite(self.next_billion_usd)
-                else "; a further billion is out of reach."
-            ),
-            f"The package: {listed}.",
-            f"At most {self.max_closure_pct:.1f} % can be closed.",
+            f"{self.cost_usd / 1e9:.3f} bn USD a year ({self.objective.name}). {price}",
+            f"At most {self.max_closure_usd / 1e9:.2f} bn USD ({self.max_closure_pct:.1f} %) can be closed"
+            + ("; what stops it:" if self.stops else "."),
         ]
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*self.notes, *lines])
+
+    def words(self) -> str:
+        """Say the package in a few sentences."""
+        used = sorted((use for use in self.uses if use.used), key=lambda use: -abs(use.cost_usd))
+        listed = "; ".join(f"{use.lever.title or use.lever.id}: {_said(use)}" for use in used) or "nothing"
+        return f"{self.summary().removesuffix('; what stops it:').rstrip('.')}.\nThe package: {listed}."
 
     def __repr__(self) -> str:
         """Say the package and how well it is proven."""
@@ -307,9 +329,10 @@ def close_gap(
     ------
     InputError
         If levers, labels, target or limits cannot be used; all problems at once.
+    ContradictionError
+        If the limits contradict each other, whatever the target. Exit code 2.
     InfeasibleError
-        If the target is out of reach, or the limits contradict each other; it holds the largest closure and what
-        stops it. Exit code 4.
+        If the target is out of reach; it holds the largest closure and what stops it. Exit code 4.
     NotConvergedError
         If an equilibrium on the way is not found.
     """
@@ -362,8 +385,8 @@ def open_search(
     programme = Programme(equilibria, chosen)
     if not programme.gap > 0:
         raise InputError(
-            f"{pair[0]} sells {-programme.gap / 1e9:.4g} bn USD less to {pair[1]} than it buys; expected a gap to close: "
-            f"give the pair as ({pair[1]!r}, {pair[0]!r})"
+            f"{pair[0]} sells {-programme.gap / 1e9:.4g} bn USD less to {pair[1]} than it buys; expected a gap to "
+            f"close: give the pair as ({pair[1]!r}, {pair[0]!r})"
         )
     standing = standing_limits(
         programme,
@@ -387,7 +410,8 @@ def closed_usd_of(target: float, gap_usd: float) -> float:
     if math.isfinite(target) and target >= 1e6:
         return target
     raise InputError(
-        f"target = {target}; expected a share of the gap above 0 and up to 1 (0.2 closes a fifth), or USD of 1e6 or more"
+        f"target = {target}; expected a share of the gap above 0 and up to 1 (0.2 closes a fifth), or USD of 1e6 or "
+        "more"
     )
 
 
@@ -405,25 +429,12 @@ def package_of(search: Search, reached: Reached, target_usd: float, *, began: fl
     further
         Also find the cost of the next billion.
     """
-    programme = search.programme
-    equilibria, u = programme.equilibria, reached.u
+    programme = search.given
+    equilibria, u = programme.equilibria, reached.given
     point, before = programme.at(u), programme.before
     at_row, world = equilibria.at_row, equilibria.world
-    flow = np.moveaxis(np.asarray(point.outcome.flow_cf), 2, 0)
-    outlay = equilibria.mixture.outlay(point.values, flow)
-    cost_slope, closing = programme.cost_slope(u), -programme.gap_slope(u)
-    moves = np.abs(closing) > 1e-12 * programme.gap
-    marginal = np.divide(cost_slope, closing, out=np.full_like(closing, np.nan), where=moves)
-    uses = tuple(
-        LeverUse(
-            lever,
-            float(value),
-            float(paid),
-            float(price),
-            "" if lever.lower == lever.upper else "upper" if x >= 1 - 1e-7 else "lower" if x <= 1e-7 else "",
-        )
-        for lever, value, paid, price, x in zip(programme.levers, point.values, outlay, marginal, u, strict=True)
-    )
+    uses = lever_uses(search, u)
+    paid = sum(use.cost_usd for use in uses)
     curves = sum(
         lever.curve.at(float(v)) - lever.curve.at(lever.start)
         for lever, v in zip(programme.levers, point.values, strict=True)
@@ -432,6 +443,7 @@ def package_of(search: Search, reached: Reached, target_usd: float, *, began: fl
     fiscal = float(moved[at_row.support] - moved[at_row.revenue]) + curves
     welfare = np.array([at_row.welfare(k) for k in range(len(world.countries))])
     payers = equilibria.payers
+    counted = {id(e): e for e in (equilibria, search.programme.equilibria)}.values()
     certificate = reached.certificate
     return Package(
         status=OPTIMAL if certificate.kkt_residual <= KKT_LIMIT else UNPROVEN,
@@ -442,7 +454,7 @@ def package_of(search: Search, reached: Reached, target_usd: float, *, began: fl
         target_usd=target_usd,
         cost_usd=reached.cost_usd,
         fiscal_usd=fiscal,
-        induced_usd=fiscal - float(outlay.sum()),
+        induced_usd=fiscal - paid,
         welfare_cost_usd=-float(equilibria.income[payers] @ moved[welfare][payers]),
         shadow_price=certificate.multipliers["the target"],
         next_billion_usd=_next_billion(search, reached, target_usd) if further else math.nan,
@@ -458,12 +470,41 @@ def package_of(search: Search, reached: Reached, target_usd: float, *, began: fl
         turnover_after_usd=float(point.rows[at_row.turnover]),
         shock=equilibria.mixture.shock(point.values),
         seconds=time.perf_counter() - began,
-        solves=equilibria.solves,
-        adjoints=equilibria.adjoints,
+        solves=sum(e.solves for e in counted),
+        adjoints=sum(e.adjoints for e in counted),
         starts=reached.starts,
         starts_agreeing=reached.starts_agreeing,
         notes=_notes(reached, certificate, target_usd),
     )
+
+
+def lever_uses(search: Search, given: Floats) -> tuple[LeverUse, ...]:
+    """Return what each lever does in a package, in the order given.
+
+    Parameters
+    ----------
+    search
+        Where it was found.
+    given
+        Scaled variables of the levers as given (L,).
+    """
+    programme = search.given
+    point = programme.at(given)
+    outlay = programme.equilibria.mixture.outlay(point.values, point.flow)
+    cost_slope, closing = programme.cost_slope(given), -programme.gap_slope(given)
+    moves = np.abs(closing) > 1e-12 * programme.gap
+    marginal = np.divide(cost_slope, closing, out=np.full_like(closing, np.nan), where=moves)
+    return tuple(
+        LeverUse(lever, float(value), float(paid), float(price), _bound(lever, float(x)))
+        for lever, value, paid, price, x in zip(programme.levers, point.values, outlay, marginal, given, strict=True)
+    )
+
+
+def _bound(lever: Lever, x: float) -> str:
+    """Name the bound at which a scaled variable stands."""
+    if lever.lower == lever.upper:
+        return ""
+    return "upper" if x >= 1 - 1e-7 else "lower" if x <= 1e-7 else ""
 
 
 def _next_billion(search: Search, reached: Reached, target_usd: float) -> float:
@@ -479,13 +520,14 @@ def _notes(reached: Reached, certificate: Certificate, target_usd: float) -> tup
     notes: list[str] = []
     if reached.free:
         notes.append(
-            "Nothing costs anything here: neither the model nor a curve counts a cost of these levers, so every package "
-            "that reaches the target is as cheap. Shown is the one that moves the levers least; give cost curves to "
-            "choose between them."
+            "Nothing costs anything here: neither the model nor a curve counts a cost of these levers, so every "
+            "package that reaches the target is as cheap. Shown is the one that moves the levers least; give cost "
+            "curves to choose between them."
         )
     if reached.closed_usd > target_usd * (1.0 + 1e-6):
         notes.append(
-            f"The target does not bind: the package that costs least closes {reached.closed_usd / 1e9:.2f} bn USD by itself."
+            "The target does not bind: the package that costs least closes "
+            f"{reached.closed_usd / 1e9:.2f} bn USD by itself."
         )
     if certificate.kkt_residual > KKT_LIMIT:
         notes.append(f"The optimality conditions hold to {certificate.kkt_residual:.1e} only; try more starts.")

@@ -5,12 +5,18 @@ the terms p; the rows that are asked for are differentiated together by the adjo
 
     dg/dp = g_p + V' F_p,    V = g_x + F_x' V
 
-and the chain rule of the levers (`Mixture.chain`) turns terms into levers. The next adjoint starts from the last one.
+and the chain rule of the levers (`Mixture.chain`) turns terms into levers. Second derivatives are differences of these
+first ones, all levers in one call.
+
+Where the state is small enough, M, the inverse of I - F_x at the first point, speeds up both: the equilibrium is the
+fixed point of x + M (F(x) - x), and the adjoint that of V + M' (g_x + F_x' V - V). M only sets the pace; what counts as
+solved is judged on the equations themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -20,7 +26,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
-from jax.scipy.sparse import linalg
 from numpy.typing import NDArray
 
 from counterpoise.core import Shock, World
@@ -37,6 +42,7 @@ from counterpoise.model import (
     closure_named,
     initial_state,
     outcome,
+    parts_of,
     sweep,
     terms_of,
     trade_maps,
@@ -52,9 +58,17 @@ Floats = NDArray[np.float64]
 _SOLVE = Anderson(rtol=1e-11)
 """Accuracy of every equilibrium: derivatives and certificates are read to about its square root."""
 
-_ADJOINT_RTOL = 1e-10
-_KRYLOV = 20
-_RESTARTS = 60
+_ADJOINT = Anderson(rtol=1e-10, step_limit=1e9, max_steps=2000)
+"""The adjoint is linear and scaled to one, so its steps need no limit."""
+
+_ROUGH = (Anderson(rtol=1e-9, memory=3), Anderson(rtol=1e-8, memory=3, step_limit=1e9, max_steps=2000))
+"""Equilibria and adjoints whose differences are second derivatives, which only set the direction of a step."""
+
+_DENSE = 2500
+"""Largest state whose linearisation is inverted: 50 MB, and seconds to make."""
+
+_STEP = 3e-4
+"""Step of the differences of first derivatives, in scaled levers."""
 
 
 class _Aim(NamedTuple):
@@ -67,6 +81,8 @@ class _Aim(NamedTuple):
 
 
 class _Solved(NamedTuple):
+    """Of B points: states (B, n), outcomes, rows (B, outcomes) and violations (B,)."""
+
     x: Array
     outcome: Outcome
     rows: Array
@@ -74,6 +90,8 @@ class _Solved(NamedTuple):
 
 
 class _Slopes(NamedTuple):
+    """Of B points and m rows: derivatives to the terms, adjoints (B, m, n) and their errors (B, m)."""
+
     terms: Terms
     adjoint: Array
     error: Array
@@ -115,14 +133,15 @@ class Outcomes:
 
 @dataclass(slots=True, eq=False)
 class Point:
-    """One equilibrium: values of the levers, all outcomes, and the derivatives that were asked for so far."""
+    """One equilibrium: values of the levers, all outcomes, flows, and the derivatives that were asked for so far."""
 
     values: Floats
     terms: TermArrays
-    x: Array
-    outcome: Outcome
+    x: Floats
     rows: Floats
+    flow: Floats
     slopes: dict[bytes, Floats] = field(default_factory=dict[bytes, Floats])
+    adjoints: dict[bytes, Floats] = field(default_factory=dict[bytes, Floats])
 
 
 class Equilibria:
@@ -175,17 +194,32 @@ class Equilibria:
             if trade_elasticity is not None:
                 base = base._replace(trade_elasticity=jnp.asarray(trade_elasticity))
             self._base = base
-            self._open_share = terms_of(world, shock).open_share
-            self._initial, _ = ravel_pytree(initial_state(n, len(world.sectors)))
+            opens = {"potential_flow"} if self.mixture.opens_lines else set[str]()
+            self._background = terms_of(world, shock, {*parts_of([shock]), *opens})
+            self._initial: Floats = np.asarray(ravel_pytree(initial_state(n, len(world.sectors), self._background))[0])
             self._aim = _Aim(
                 jnp.asarray(i),
                 jnp.asarray(j),
                 jnp.asarray([1.0 if c in payers else 0.0 for c in world.countries]),
                 jnp.asarray([1.0 if c in pair else 0.0 for c in world.countries]),
             )
+            self._inverse = jnp.zeros((0, 0))
         self._kept: dict[bytes, Point] = {}
-        self._last_x = self._initial
-        self._last_adjoint: dict[bytes, Floats] = {}
+        self._last: Point | None = None
+
+    def with_levers(self, levers: tuple[Lever, ...]) -> Equilibria:
+        """Return the same world and background under other levers; what has been learned about pace is kept."""
+        other = copy(self)
+        other.levers = levers
+        other.mixture = Mixture(self.world, levers, self.mixture.background)
+        payers = {lever.payer for lever in levers}
+        with jax.enable_x64(True):
+            other._aim = self._aim._replace(
+                payer=jnp.asarray([1.0 if c in payers else 0.0 for c in self.world.countries])
+            )
+        other._kept = {}
+        other.solves = other.adjoints = 0
+        return other
 
     @property
     def income(self) -> Floats:
@@ -206,25 +240,14 @@ class Equilibria:
             If there is none.
         """
         key = values.tobytes()
-        if key in self._kept:
-            return self._kept[key]
-        terms = self.mixture.terms(values)
-        with jax.enable_x64(True):
-            model, booked = self._model_terms(terms), jnp.asarray(terms.booked_rate)
-            answer = self._solve(model, booked, self._last_x)
-            if not float(answer.violation) <= _SOLVE.rtol:
-                answer = self._solve(model, booked, self._initial)
-            worst = float(answer.violation)
-            if not worst <= 1e3 * _SOLVE.rtol:
-                said = ", ".join(f"{lever.id} {value:.4g}" for lever, value in zip(self.levers, values, strict=True))
-                raise NotConvergedError(
-                    f"no equilibrium was found with the levers at {said}: largest violation {worst:.3g}; give the "
-                    "levers narrower bounds, or take another closure"
-                )
-        self._last_x = answer.x
-        point = Point(values.copy(), terms, answer.x, jax.device_get(answer.outcome), np.asarray(answer.rows))
-        self._kept[key] = point
-        return point
+        if key not in self._kept:
+            start = self._initial if self._last is None else self._last.x
+            (point,) = self._points(values[None, :], start)
+            self._kept[key] = point
+            if self._last is None:
+                self._linearise(point)
+            self._last = point
+        return self._kept[key]
 
     def slopes(self, point: Point, weights: Floats) -> Floats:
         """Return derivatives of weighted outcomes to the levers, (m, L) for weights (m, outcomes).
@@ -237,66 +260,172 @@ class Equilibria:
         keys = [row.tobytes() for row in weights]
         wanted = {key: row for key, row in zip(keys, weights, strict=True) if key not in point.slopes}
         if wanted:
-            self._differentiate(point, wanted)
+            rows = np.stack(list(wanted.values()))
+            near = point.adjoints or ({} if self._last is None else self._last.adjoints)
+            blank = np.zeros(self._initial.size)
+            guess = np.stack([near.get(key, blank) for key in wanted])
+            slopes, adjoint = self._differentiate((point,), rows, guess)
+            for k, name in enumerate(wanted):
+                point.slopes[name] = slopes[0, k]
+                point.adjoints[name] = adjoint[0, k]
+            self._last = point
         return np.stack([point.slopes[key] for key in keys])
 
-    def _differentiate(self, point: Point, wanted: dict[bytes, Floats]) -> None:
-        """Solve the adjoints of weighted outcomes together, and keep what follows for the levers."""
-        count, size = len(wanted), int(self._initial.size)
-        lanes = 1 << max(1, (count - 1).bit_length())  # few sizes, so that few are compiled
-        weights, guess = np.zeros((lanes, self.at_row.count)), np.zeros((lanes, size))
-        for k, (key, row) in enumerate(wanted.items()):
-            weights[k] = row
-            guess[k] = self._last_adjoint.get(key, 0.0)
+    def curvature(self, point: Point, weights: Floats, ranges: Floats) -> Floats:
+        """Return second derivatives of weighted outcomes to scaled levers, (m, L, L), symmetric.
+
+        Parameters
+        ----------
+        point
+            Where.
+        weights
+            (m, outcomes).
+        ranges
+            Of the levers (L,): upper minus lower bound; rows and columns of a lever that cannot move are zero.
+
+        Raises
+        ------
+        NotConvergedError
+            If an equilibrium beside the point, or its adjoint, was not found.
+        """
+        slopes = self.slopes(point, weights)
+        moving = np.flatnonzero(ranges > 0)
+        out = np.zeros((len(weights), len(ranges), len(ranges)))
+        if not moving.size:
+            return out
+        lower = np.array([lever.lower for lever in self.levers])
+        inward = np.where((point.values - lower) / np.where(ranges > 0, ranges, 1.0) > 0.5, -_STEP, _STEP)
+        moved = np.repeat(point.values[None, :], len(moving), axis=0)
+        moved[np.arange(len(moving)), moving] += (inward * ranges)[moving]
+        points = self._points(moved, point.x, _ROUGH[0])
+        guess = np.stack([point.adjoints[row.tobytes()] for row in weights])
+        beside, _ = self._differentiate(points, weights, guess, _ROUGH[1])
+        change = (beside - slopes[None]) * ranges
+        out[:, moving, :] = np.moveaxis(change / inward[moving][:, None, None], 0, 1)
+        out[:, :, ranges <= 0] = 0.0
+        return 0.5 * (out + np.swapaxes(out, 1, 2))
+
+    def _points(self, values: Floats, start: Floats, options: Anderson = _SOLVE) -> tuple[Point, ...]:
+        """Return the equilibria at values (B, L), all from one start (n,)."""
+        terms = [self.mixture.terms(row) for row in values]
         with jax.enable_x64(True):
-            raw: object = cast(Callable[..., object], _adjoint)(
+            model, booked = self._model_terms(terms), jnp.asarray(np.stack([t.booked_rate for t in terms]))
+            answer = self._solve(model, booked, start, options)
+            if not float(np.max(answer.violation)) <= options.rtol:
+                answer = self._solve(model, booked, self._initial, options, plain=True)
+        worst = int(np.argmax(np.where(np.isfinite(answer.violation), answer.violation, np.inf)))
+        if not float(answer.violation[worst]) <= 1e3 * options.rtol:
+            said = ", ".join(f"{lever.id} {v:.4g}" for lever, v in zip(self.levers, values[worst], strict=True))
+            raise NotConvergedError(
+                f"no equilibrium was found with the levers at {said}: largest violation "
+                f"{float(answer.violation[worst]):.3g}; give the levers narrower bounds, or take another closure"
+            )
+        flow = np.moveaxis(np.asarray(answer.outcome.flow_cf), 3, 1)
+        rows, x = np.asarray(answer.rows), np.asarray(answer.x)
+        return tuple(Point(values[k].copy(), terms[k], x[k], rows[k], flow[k]) for k in range(len(values)))
+
+    def _linearise(self, point: Point) -> None:
+        """Invert the linearised equilibrium at a point, where it is small enough."""
+        if point.x.size > _DENSE:
+            return
+        with jax.enable_x64(True):
+            raw: object = cast(Callable[..., object], _inverse)(
                 self._base,
-                self._model_terms(point.terms),
-                jnp.asarray(point.terms.booked_rate),
-                self._aim,
-                point.x,
-                jnp.asarray(weights),
-                jnp.asarray(guess),
+                jax.tree.map(_first, self._model_terms([point.terms])),
+                jnp.asarray(point.x),
                 closure=self._closure,
                 labour=self._labour,
             )
+        inverse = cast(Array, raw)
+        if bool(jnp.all(jnp.isfinite(inverse))):
+            self._inverse = inverse
+
+    def _differentiate(
+        self, points: tuple[Point, ...], weights: Floats, guess: Floats, options: Anderson = _ADJOINT
+    ) -> tuple[Floats, Floats]:
+        """Solve the adjoints of weighted outcomes at points; return slopes (B, m, L) and adjoints (B, m, n)."""
+        count = len(weights)
+        lanes = 1 << max(1, (count - 1).bit_length())  # few sizes, so that few are compiled
+        padded, first = np.zeros((lanes, self.at_row.count)), np.zeros((lanes, guess.shape[1]))
+        padded[:count], first[:count] = weights, guess
+        with jax.enable_x64(True):
+            raw: object = cast(Callable[..., object], _adjoints)(
+                self._base,
+                self._model_terms([p.terms for p in points]),
+                jnp.asarray(np.stack([p.terms.booked_rate for p in points])),
+                self._aim,
+                jnp.asarray(np.stack([p.x for p in points])),
+                jnp.asarray(padded),
+                jnp.asarray(first),
+                self._inverse,
+                closure=self._closure,
+                labour=self._labour,
+                options=options,
+            )
             answer = cast(_Slopes, jax.device_get(raw))
-        self.adjoints += count
-        error = float(np.max(np.asarray(answer.error)[:count]))
-        if not error <= 1e2 * _ADJOINT_RTOL:
+        self.adjoints += count * len(points)
+        error = float(np.max(np.asarray(answer.error)[:, :count]))
+        if not error <= 1e2 * options.rtol:
             raise NotConvergedError(
-                f"the adjoint equation was solved to {error:.3g} only, expected {_ADJOINT_RTOL:g}; give the levers "
+                f"the adjoint equation was solved to {error:.3g} only, expected {options.rtol:g}; give the levers "
                 "narrower bounds, or take another closure"
             )
-        flow = np.moveaxis(np.asarray(point.outcome.flow_cf), 2, 0)
-        support = weights[:count, self.at_row.support]
-        to_terms = TermArrays(
-            np.asarray(answer.terms.tariff_rate)[:count],
-            np.asarray(answer.terms.purchase_subsidy_rate)[:count],
-            np.asarray(answer.terms.iceberg_cost_hat)[:count],
-            np.asarray(answer.terms.productivity_hat)[:count],
-            support[:, None, None, None] * flow,
+        support = weights[:, self.at_row.support]
+        slopes = np.stack(
+            [
+                self.mixture.chain(
+                    point.values,
+                    TermArrays(
+                        np.asarray(answer.terms.tariff_rate)[k, :count],
+                        np.asarray(answer.terms.purchase_subsidy_rate)[k, :count],
+                        np.asarray(answer.terms.iceberg_cost_hat)[k, :count],
+                        np.asarray(answer.terms.productivity_hat)[k, :count],
+                        np.zeros_like(np.asarray(answer.terms.tariff_rate)[k, :count])
+                        if answer.terms.latent_share is None
+                        else np.asarray(answer.terms.latent_share)[k, :count],
+                        support[:, None, None, None] * point.flow,
+                    ),
+                )
+                for k, point in enumerate(points)
+            ]
         )
-        chained = self.mixture.chain(point.values, to_terms)
-        for k, key in enumerate(wanted):
-            point.slopes[key] = chained[k]
-            self._last_adjoint[key] = np.asarray(answer.adjoint)[k]
+        return slopes, np.asarray(answer.adjoint)[:, :count]
 
-    def _model_terms(self, terms: TermArrays) -> Terms:
-        return Terms(
-            tariff_rate=jnp.asarray(terms.tariff_rate),
-            purchase_subsidy_rate=jnp.asarray(terms.purchase_subsidy_rate),
-            iceberg_cost_hat=jnp.asarray(terms.iceberg_cost_hat),
-            open_share=self._open_share,
-            productivity_hat=jnp.asarray(terms.productivity_hat),
+    def _model_terms(self, terms: Sequence[TermArrays]) -> Terms:
+        """Return the terms of B points, each with a leading axis B."""
+        same: Callable[[Array], Array] = partial(_repeated, count=len(terms))
+        latent = jnp.asarray(np.stack([t.latent_share for t in terms])) if self.mixture.opens_lines else None
+        shared = cast(Terms, jax.tree.map(same, self._background))
+        return shared._replace(
+            latent_share=shared.latent_share if latent is None else latent,
+            tariff_rate=jnp.asarray(np.stack([t.tariff_rate for t in terms])),
+            purchase_subsidy_rate=jnp.asarray(np.stack([t.purchase_subsidy_rate for t in terms])),
+            iceberg_cost_hat=jnp.asarray(np.stack([t.iceberg_cost_hat for t in terms])),
+            productivity_hat=jnp.asarray(np.stack([t.productivity_hat for t in terms])),
         )
 
-    def _solve(self, terms: Terms, booked: Array, start: Array) -> _Solved:
-        self.solves += 1
-        raw: object = cast(Callable[..., object], _equilibrium)(
-            self._base, terms, booked, self._aim, start, closure=self._closure, labour=self._labour
+    def _solve(self, terms: Terms, booked: Array, start: Floats, options: Anderson, *, plain: bool = False) -> _Solved:
+        self.solves += len(booked)
+        raw: object = cast(Callable[..., object], _equilibria)(
+            self._base,
+            terms,
+            booked,
+            self._aim,
+            jnp.asarray(start),
+            jnp.zeros((0, 0)) if plain else self._inverse,
+            closure=self._closure,
+            labour=self._labour,
+            options=options,
         )
-        return cast(_Solved, raw)
+        return cast(_Solved, jax.device_get(raw))
+
+
+def _first(values: Array) -> Array:
+    return values[0]
+
+
+def _repeated(values: Array, count: int) -> Array:
+    return jnp.broadcast_to(values, (count, *jnp.shape(values)))
 
 
 def _rows(result: Outcome, booked: Array, aim: _Aim) -> Array:
@@ -310,32 +439,60 @@ def _rows(result: Outcome, booked: Array, aim: _Aim) -> Array:
     return jnp.concatenate([jnp.stack([there - back, there + back, revenue, support]), result.welfare_hat, sold])
 
 
-@partial(jax.jit, static_argnames=("closure", "labour"))
-def _equilibrium(
-    base: Baseline, terms: Terms, booked: Array, aim: _Aim, start: Array, *, closure: Closure, labour: Labour
-) -> _Solved:
-    """Solve from a start and return the outcomes, compiled."""
-    trade = trade_maps(base, terms)
-    countries, sectors = base.gross_output.shape
-    _, state_of = ravel_pytree(initial_state(countries, sectors))
-
-    def evaluate(x: Array) -> tuple[Array, Array]:
-        following, violation = sweep(state_of(x), base, trade, closure, labour)
-        return ravel_pytree(following)[0], violation
-
-    run = accelerate(evaluate, start, _SOLVE)
-    result = outcome(state_of(run.x), base, terms, trade, closure, labour)
-    return _Solved(run.x, result, _rows(result, booked, aim), run.violation)
-
-
 # JAX does not annotate these; what comes out is typed where it is used.
 _vjp = cast(Any, jax.vjp)
 _vmap = cast(Any, jax.vmap)
-_gmres = cast(Any, linalg).gmres
+_jacfwd = cast(Any, jax.jacfwd)
+
+
+@partial(jax.jit, static_argnames=("closure", "labour", "options"))
+def _equilibria(
+    base: Baseline,
+    terms: Terms,
+    booked: Array,
+    aim: _Aim,
+    start: Array,
+    inverse: Array,
+    *,
+    closure: Closure,
+    labour: Labour,
+    options: Anderson,
+) -> _Solved:
+    """Solve B equilibria from one start and return the outcomes, compiled; an empty ``inverse`` is none."""
+    countries, sectors = base.gross_output.shape
+    one = cast(Terms, jax.tree.map(_first, terms))
+    _, state_of = ravel_pytree(initial_state(countries, sectors, one))
+
+    def solved(given: Terms, support: Array) -> _Solved:
+        trade = trade_maps(base, given)
+
+        def evaluate(x: Array) -> tuple[Array, Array]:
+            following, violation = sweep(state_of(x), base, trade, closure, labour)
+            step = ravel_pytree(following)[0] - x
+            return x + (inverse @ step if inverse.size else step), violation
+
+        run = accelerate(evaluate, start, options)
+        result = outcome(state_of(run.x), base, given, trade, closure, labour)
+        return _Solved(run.x, result, _rows(result, support, aim), run.violation)
+
+    return cast(_Solved, _vmap(solved)(terms, booked))
 
 
 @partial(jax.jit, static_argnames=("closure", "labour"))
-def _adjoint(
+def _inverse(base: Baseline, terms: Terms, x: Array, *, closure: Closure, labour: Labour) -> Array:
+    """Return the inverse of I - F_x (n, n) at a point, compiled."""
+    countries, sectors = base.gross_output.shape
+    _, state_of = ravel_pytree(initial_state(countries, sectors, terms))
+    trade = trade_maps(base, terms)
+
+    def moved(y: Array) -> Array:
+        return ravel_pytree(sweep(state_of(y), base, trade, closure, labour)[0])[0]
+
+    return jnp.linalg.inv(jnp.eye(x.size) - cast(Array, _jacfwd(moved)(x)))
+
+
+@partial(jax.jit, static_argnames=("closure", "labour", "options"))
+def _adjoints(
     base: Baseline,
     terms: Terms,
     booked: Array,
@@ -343,45 +500,46 @@ def _adjoint(
     x: Array,
     weights: Array,
     guess: Array,
+    inverse: Array,
     *,
     closure: Closure,
     labour: Labour,
+    options: Anderson,
 ) -> _Slopes:
-    """Differentiate weighted outcomes, one row of ``weights`` (m, outcomes) each, to the terms; compiled."""
+    """Differentiate weighted outcomes, one row of ``weights`` (m, outcomes) each, at B points; compiled."""
     countries, sectors = base.gross_output.shape
-    _, state_of = ravel_pytree(initial_state(countries, sectors))
-    trade = trade_maps(base, terms)
+    one = cast(Terms, jax.tree.map(_first, terms))
+    _, state_of = ravel_pytree(initial_state(countries, sectors, one))
 
-    def rows_at(y: Array, given: Terms) -> Array:
-        result = outcome(state_of(y), base, given, trade_maps(base, given), closure, labour)
-        return _rows(result, booked, aim)
+    def at_point(given: Terms, support: Array, state: Array) -> _Slopes:
+        trade = trade_maps(base, given)
 
-    def mapped(given: Terms) -> Array:
-        return ravel_pytree(sweep(state_of(x), base, trade_maps(base, given), closure, labour)[0])[0]
+        def rows_at(y: Array, p: Terms) -> Array:
+            return _rows(outcome(state_of(y), base, p, trade_maps(base, p), closure, labour), support, aim)
 
-    def moved(y: Array) -> Array:
-        return ravel_pytree(sweep(state_of(y), base, trade, closure, labour)[0])[0]
+        def mapped(p: Terms) -> Array:
+            return ravel_pytree(sweep(state_of(state), base, trade_maps(base, p), closure, labour)[0])[0]
 
-    to_state, direct = _vmap(_vjp(rows_at, x, terms)[1])(weights)
-    pull_state: Callable[[Array], tuple[Array]] = _vjp(moved, x)[1]
+        def moved(y: Array) -> Array:
+            return ravel_pytree(sweep(state_of(y), base, trade, closure, labour)[0])[0]
 
-    def apply(v: Array) -> Array:
-        return v - pull_state(v)[0]
+        to_state, direct = _vmap(_vjp(rows_at, state, given)[1])(weights)
+        pull_state: Callable[[Array], tuple[Array]] = _vjp(moved, state)[1]
 
-    def solve(target: Array, start: Array) -> tuple[Array, Array]:
-        scale = jnp.maximum(jnp.max(jnp.abs(target)), float(np.finfo(np.float64).tiny))
-        v: Array = _gmres(
-            apply,
-            target / scale,
-            x0=start / scale,
-            tol=0.1 * _ADJOINT_RTOL,
-            atol=0.0,
-            restart=_KRYLOV,
-            maxiter=_RESTARTS,
-        )[0]
-        error = jnp.max(jnp.abs(target / scale - apply(v))) / jnp.maximum(1.0, jnp.max(jnp.abs(v)))
-        return v * scale, error
+        def solve(target: Array, first: Array) -> tuple[Array, Array]:
+            scale = jnp.maximum(jnp.max(jnp.abs(target)), float(np.finfo(np.float64).tiny))
+            wanted = target / scale
 
-    adjoint, error = _vmap(solve)(to_state, guess)
-    (through,) = _vmap(_vjp(mapped, terms)[1])(adjoint)
-    return _Slopes(cast(Terms, jax.tree.map(jnp.add, direct, through)), adjoint, error)
+            def evaluate(v: Array) -> tuple[Array, Array]:
+                left = wanted + pull_state(v)[0] - v
+                error = jnp.max(jnp.abs(left)) / jnp.maximum(1.0, jnp.max(jnp.abs(v)))
+                return v + (left @ inverse if inverse.size else left), error
+
+            run = accelerate(evaluate, first / scale, options)
+            return run.x * scale, run.violation
+
+        adjoint, error = _vmap(solve)(to_state, guess)
+        (through,) = _vmap(_vjp(mapped, given)[1])(adjoint)
+        return _Slopes(cast(Terms, jax.tree.map(jnp.add, direct, through)), adjoint, error)
+
+    return cast(_Slopes, _vmap(at_point)(terms, booked, x))

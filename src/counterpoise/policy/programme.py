@@ -1,7 +1,7 @@
 r"""The cheapest point of a closing problem, and the proof that it is one.
 
-In scaled variables u = (value - lower) / (upper - lower), cost c and limits h are solved by sequential quadratic
-programming (Kraft 1988) with exact derivatives, from several starts. The certificate is independent of the solver: the
+In scaled variables u = (value - lower) / (upper - lower), the cost c is minimised under limits h >= 0 with exact
+derivatives (`counterpoise.policy.descent`), from several starts. The certificate is independent of the solver: the
 multipliers are the non-negative least-squares solution of::
 
     grad c = sum_i mu_i grad h_i + z_lower - z_upper,   mu, z >= 0, on the limits and bounds that bind
@@ -10,25 +10,29 @@ and its residual is what is left, with complementarity and feasibility.
 
 References
 ----------
-Kraft (1988), DFVLR-FB 88-28; Nocedal and Wright (2006), Numerical Optimization, ch. 12 and 18; Lawson and Hanson (1974),
-Solving Least Squares Problems, ch. 23.
+Nocedal and Wright (2006), Numerical Optimization, ch. 12 and 18; Lawson and Hanson (1974), Solving Least Squares
+Problems, ch. 23; Kraft (1988), DFVLR-FB 88-28, for `descend`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize, nnls
+from scipy import optimize
 
 from counterpoise.policy.costs import Objective
 from counterpoise.policy.levers import Lever
 from counterpoise.policy.problem import Equilibria, Point
 
-__all__ = ["Certificate", "Limit", "Programme", "certify", "descend"]
+__all__ = ["Certificate", "Conditions", "Goal", "Limit", "Programme", "certify", "descend", "optimality"]
+
+# SciPy's stubs do not cover these calls; what comes out is typed where it is used.
+_minimize = cast(Any, optimize).minimize
+_nnls = cast(Any, optimize).nnls
 
 Floats = NDArray[np.float64]
 
@@ -61,6 +65,15 @@ class Limit:
     def slack(self, rows: Floats) -> float:
         """Return h at a vector of outcomes."""
         return (self.sign * float(rows[self.row]) + self.offset) / self.scale
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Goal:
+    """What a descent minimises: (weights of outcomes + a multiple of the levers' curves) / scale."""
+
+    weights: Floats
+    curves: float
+    scale: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +130,7 @@ class Programme:
             income = float(equilibria.income[country])
             self._weights -= objective.welfare * income * at_row.unit(at_row.welfare(country))
         self._curves = both
+        self._bends: dict[tuple[bytes, ...], tuple[Floats, Floats]] = {}
 
     @property
     def levers(self) -> tuple[Lever, ...]:
@@ -137,18 +151,11 @@ class Programme:
 
     def cost(self, u: Floats) -> float:
         """Return the cost over doing nothing, USD a year."""
-        point = self.at(u)
-        curves = sum(
-            lever.curve.at(float(v)) - lever.curve.at(lever.start)
-            for lever, v in zip(self.levers, point.values, strict=True)
-        )
-        return float(self._weights @ (point.rows - self.before.rows)) + self._curves * curves
+        return self.goal(self.cost_goal(1.0), u)
 
     def cost_slope(self, u: Floats) -> Floats:
         """Return the derivative of the cost to scaled variables (L,)."""
-        point = self.at(u)
-        curves = np.array([lever.curve.slope(float(v)) for lever, v in zip(self.levers, point.values, strict=True)])
-        return (self.equilibria.slopes(point, self._weights[None, :])[0] + self._curves * curves) * self.range
+        return self.goal_slope(self.cost_goal(1.0), u)
 
     def is_free(self, points: tuple[Floats, ...]) -> bool:
         """Say whether nothing costs anything at some scaled variables."""
@@ -161,6 +168,57 @@ class Programme:
         size = max(float(np.max(np.abs(self.cost_slope(u)))), _FREE * abs(self.gap))
         effects = np.vstack([self.cost_slope(u) / size, self.gap_slope(u) / abs(self.gap), self.slack_slope(u, limits)])
         return np.max(np.abs(effects), axis=0) <= _FREE
+
+    def cost_goal(self, scale: float) -> Goal:
+        """Return the cost as a goal of order one."""
+        return Goal(self._weights, self._curves, scale)
+
+    def gap_goal(self) -> Goal:
+        """Return the gap left as a goal of order one."""
+        return Goal(self.equilibria.at_row.unit(self.equilibria.at_row.gap), 0.0, self.gap)
+
+    def goal(self, goal: Goal, u: Floats) -> float:
+        """Return a goal over doing nothing."""
+        point = self.at(u)
+        value = float(goal.weights @ (point.rows - self.before.rows))
+        if goal.curves:
+            value += goal.curves * self._curve_sum(point.values)
+        return value / goal.scale
+
+    def goal_slope(self, goal: Goal, u: Floats) -> Floats:
+        """Return the derivative of a goal to scaled variables (L,)."""
+        point = self.at(u)
+        slope = self.equilibria.slopes(point, goal.weights[None, :])[0]
+        if goal.curves:
+            slope = slope + goal.curves * self._curve_slope(point.values)
+        return slope * self.range / goal.scale
+
+    def bend(self, u: Floats, limits: tuple[Limit, ...], goal: Goal) -> tuple[Floats, Floats]:
+        """Return second derivatives to scaled variables of a goal (L, L) and of limits (m, L, L)."""
+        at_row = self.equilibria.at_row
+        point = self.at(u)
+        rows = np.stack([goal.weights, *(at_row.unit(limit.row) for limit in limits)])
+        found = self.equilibria.curvature(point, rows, self.range)
+        first = found[0]
+        if goal.curves:
+            curves = [lever.curve.bend(float(v)) for lever, v in zip(self.levers, point.values, strict=True)]
+            first = first + np.diag(goal.curves * np.array(curves) * self.range**2)
+        signs = np.array([limit.sign / limit.scale for limit in limits])
+        self._bends[_bend_key(limits, goal)] = (first, signs[:, None, None] * found[1:])
+        return first / goal.scale, signs[:, None, None] * found[1:]
+
+    def last_bend(self, limits: tuple[Limit, ...], goal: Goal) -> tuple[Floats, Floats] | None:
+        """Return the second derivatives found last, wherever that was; None where none were."""
+        kept = self._bends.get(_bend_key(limits, goal))
+        return None if kept is None else (kept[0] / goal.scale, kept[1])
+
+    def _curve_sum(self, values: Floats) -> float:
+        return sum(
+            lever.curve.at(float(v)) - lever.curve.at(lever.start) for lever, v in zip(self.levers, values, strict=True)
+        )
+
+    def _curve_slope(self, values: Floats) -> Floats:
+        return np.array([lever.curve.slope(float(v)) for lever, v in zip(self.levers, values, strict=True)])
 
     def slack(self, u: Floats, limits: tuple[Limit, ...]) -> Floats:
         """Return h of every limit."""
@@ -180,15 +238,20 @@ class Programme:
         at_row = self.equilibria.at_row
         return self.equilibria.slopes(self.at(u), at_row.unit(at_row.gap)[None, :])[0] * self.range
 
-    def differentiate(self, u: Floats, limits: tuple[Limit, ...]) -> None:
-        """Solve the adjoints of cost, gap and limits at scaled variables in one call."""
+    def differentiate(self, u: Floats, limits: tuple[Limit, ...], goal: Goal | None = None) -> None:
+        """Solve the adjoints of cost (or a goal), gap and limits at scaled variables in one call."""
         at_row = self.equilibria.at_row
-        rows = [self._weights, at_row.unit(at_row.gap), *(at_row.unit(limit.row) for limit in limits)]
+        first = self._weights if goal is None else goal.weights
+        rows = [first, at_row.unit(at_row.gap), *(at_row.unit(limit.row) for limit in limits)]
         self.equilibria.slopes(self.at(u), np.stack(rows))
 
 
+def _bend_key(limits: tuple[Limit, ...], goal: Goal) -> tuple[bytes, ...]:
+    return (goal.weights.tobytes(), *(f"{limit.sign} {limit.row}".encode() for limit in limits))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class _Conditions:
+class Conditions:
     """How far a point is from the optimality conditions, and the multipliers (one per limit, scaled by ``size``)."""
 
     stationarity: float
@@ -199,6 +262,7 @@ class _Conditions:
 
     @property
     def worst(self) -> float:
+        """Largest of the three."""
         return max(self.stationarity, self.complementarity, self.feasibility)
 
 
@@ -234,7 +298,7 @@ def descend(
         programme.differentiate(u, limits)
         found = slope(u)
         inside = np.clip(u, 0.0, 1.0)
-        conditions = _conditions(
+        conditions = optimality(
             found, programme.slack(u, limits), programme.slack_slope(u, limits), inside, programme.range > 0, _TINY
         )
         if conditions.worst <= accuracy:
@@ -249,7 +313,7 @@ def descend(
         return programme.slack_slope(u, limits)
 
     try:
-        found = minimize(
+        found = _minimize(
             goal,
             start,
             jac=slope_at,
@@ -268,7 +332,7 @@ def certify(programme: Programme, u: Floats, limits: tuple[Limit, ...]) -> Certi
     slack = programme.slack(u, limits)
     binding = tuple(limit for limit, left in zip(limits, slack, strict=True) if left <= _NEAR)
     programme.differentiate(u, binding)
-    conditions = _conditions(
+    conditions = optimality(
         programme.cost_slope(u),
         programme.slack(u, binding),
         programme.slack_slope(u, binding),
@@ -282,9 +346,16 @@ def certify(programme: Programme, u: Floats, limits: tuple[Limit, ...]) -> Certi
     return Certificate(conditions.stationarity, conditions.complementarity, conditions.feasibility, multipliers)
 
 
-def _conditions(
-    gradient: Floats, slack: Floats, slopes: Floats, u: Floats, movable: NDArray[np.bool_], least: float
-) -> _Conditions:
+def optimality(
+    gradient: Floats,
+    slack: Floats,
+    slopes: Floats,
+    u: Floats,
+    movable: NDArray[np.bool_],
+    least: float = _TINY,
+    *,
+    near: float = _NEAR,
+) -> Conditions:
     """Find the multipliers that explain a gradient best, and what they leave.
 
     Parameters
@@ -297,20 +368,22 @@ def _conditions(
         Scaled variables, and which of them can move (L,).
     least
         Size of a gradient that counts as zero.
+    near
+        Slack below which a limit may carry a multiplier.
     """
     size = max(float(np.max(np.abs(gradient))), least)
-    near = np.flatnonzero(slack <= _NEAR)
+    tight = np.flatnonzero(slack <= near)
     unit = np.eye(len(u))
     low, high = movable & (u <= _BINDING), movable & (u >= 1.0 - _BINDING)
-    columns = np.concatenate([slopes[near], unit[low], -unit[high]]).T[movable]
+    columns = np.concatenate([slopes[tight], unit[low], -unit[high]]).T[movable]
     target = gradient[movable] / size
     weights = np.zeros(columns.shape[1])
     if columns.size:
-        weights, _ = nnls(columns, target, maxiter=30 * max(columns.shape))
+        weights, _ = _nnls(columns, target, maxiter=30 * max(columns.shape))
     left = target - columns @ weights
     multipliers = np.zeros(len(slack))
-    multipliers[near] = weights[: len(near)]
-    return _Conditions(
+    multipliers[tight] = weights[: len(tight)]
+    return Conditions(
         stationarity=float(np.max(np.abs(left), initial=0.0)),
         complementarity=float(np.max(multipliers * np.abs(slack), initial=0.0)),
         feasibility=float(np.max(-slack, initial=0.0)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,20 +12,25 @@ from numpy.typing import NDArray
 
 from counterpoise.core import World
 from counterpoise.core.errors import InputError, NotConvergedError, did_you_mean, raise_all
-from counterpoise.policy.programme import Certificate, Limit, Programme, certify, descend
+from counterpoise.policy.descent import seek
+from counterpoise.policy.folding import fold
+from counterpoise.policy.programme import Certificate, Goal, Limit, Programme, certify, descend
 
-__all__ = ["InfeasibleError", "Reached", "Search", "standing_limits"]
+__all__ = ["ContradictionError", "InfeasibleError", "Reached", "Search", "standing_limits"]
 
 Floats = NDArray[np.float64]
 
-_LOOSE = 1e-3
-"""Residual of the optimality conditions at which a first descent from a start stops."""
-
 _TIGHT = 1e-9
-"""The same for the descent that ends at the package."""
+"""Residual of the optimality conditions at which a descent stops."""
 
-_POLISHES = 3
-"""Descents at most towards the tight residual, each with a fresh model of the curvature."""
+_GAIN = 2e-5
+"""Fall of the cost still to be expected, over its scale, at which a descent from a further start stops."""
+
+_TRIES = 3
+"""Descents at most from one start, each from a point that closes enough."""
+
+_SAME = 1e-4
+"""Difference of costs, over the scale of the cost, below which two ends are the same package."""
 
 _EXACT = 1e-10
 """Violation of a standing limit, relative to its scale, from which on it is taken into the descent."""
@@ -32,15 +39,21 @@ _AGREE = 1e-6
 """Largest violation of a limit, relative to its scale, of a point that counts as feasible."""
 
 
+class ContradictionError(InputError):
+    """The standing limits cannot all be kept, whatever the target; ``problems`` says by how much each is missed."""
+
+
 class InfeasibleError(NotConvergedError):
-    """No package does what is asked.
+    """No package closes as much as is asked.
 
     Attributes
     ----------
     max_closure_usd, max_closure_pct
-        The largest closure that the levers and limits allow; NaN where the limits contradict each other.
+        The largest closure that the levers and limits allow.
     stops
         What stops it, one line each.
+    seconds
+        Time until it was known.
     """
 
     def __init__(
@@ -51,8 +64,10 @@ class InfeasibleError(NotConvergedError):
         max_closure_usd: float = float("nan"),
         max_closure_pct: float = float("nan"),
         stops: Sequence[str] = (),
+        began: float = math.nan,
     ) -> None:
         super().__init__(message, problems)
+        self.seconds = time.perf_counter() - began
         self.max_closure_usd = max_closure_usd
         self.max_closure_pct = max_closure_pct
         self.stops = tuple(stops)
@@ -60,9 +75,13 @@ class InfeasibleError(NotConvergedError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reached:
-    """A cheapest point: scaled variables, closure and cost in USD, its certificate, and the starts that led there."""
+    """A cheapest point: scaled variables of the search and of the levers as given, closure and cost in USD, certificate.
+
+    ``starts_agreeing`` of ``starts`` ended at the same cost.
+    """
 
     u: Floats
+    given: Floats
     closed_usd: float
     cost_usd: float
     certificate: Certificate
@@ -131,10 +150,12 @@ def standing_limits(
 class Search:
     """Packages of one programme under standing limits.
 
+    The search itself runs over folded levers (`counterpoise.policy.folding`); certificates are of the levers as given.
+
     Parameters
     ----------
     programme
-        Cost over scaled levers.
+        Cost over scaled levers as given.
     standing
         Limits that hold whatever the target.
     seed
@@ -142,7 +163,15 @@ class Search:
     """
 
     def __init__(self, programme: Programme, standing: tuple[Limit, ...], *, seed: int = 0) -> None:
-        self.programme = programme
+        self._began = time.perf_counter()
+        self.given = programme
+        equilibria = programme.equilibria
+        self.folding = fold(equilibria.world, programme.levers, equilibria.mixture.background)
+        self.programme = (
+            Programme(equilibria.with_levers(self.folding.folded), programme.objective)
+            if self.folding.twins
+            else programme
+        )
         self.standing = standing
         self._random = np.random.default_rng(seed)
         self._most: Floats | None = None
@@ -157,12 +186,16 @@ class Search:
 
         Raises
         ------
-        InfeasibleError
+        ContradictionError
             If the standing limits contradict each other.
         """
         if self._most is None:
             self._most = self._furthest()
         return self._most
+
+    def as_given(self, u: Floats) -> Floats:
+        """Return scaled variables of the levers as given from those of the search; duties go before subsidies."""
+        return self.given.scaled(self.folding.unfold(self.programme.values(u)))
 
     def target_limit(self, closed_usd: float) -> Limit:
         """Return the limit that a package closes so much."""
@@ -194,30 +227,28 @@ class Search:
         limits = (self.target_limit(closed_usd), *self.standing)
         first = self._lifted(programme.begin, closed_usd)
         if programme.is_free((programme.begin, first, most)):
-            u = self._descend(first, limits[:1], self._effort, self._effort_slope, _TIGHT)
+            u = self._least_effort(first, limits[:1])
             return self._reached(u, limits, 1, 1, free=True)
         scale = self._cost_scale(first)
         ends: list[tuple[float, Floats]] = []
-        for start in self._starts(first, most, near, starts):
+        for number, start in enumerate(self._starts(first, most, near, starts)):
             u = self._lifted(start, closed_usd)
-            for _ in range(_POLISHES):
-                u = self._cost_descent(u, limits[:1], scale, _LOOSE)
+            for _ in range(_TRIES):
+                u = self._cost_descent(u, limits[:1], scale, 0.0 if number == 0 else _GAIN)
                 if float(np.min(programme.slack(u, limits))) >= -_AGREE:
                     ends.append((programme.cost(u), u))
                     break
                 u = self._lifted(u, closed_usd)
         if not ends:
             raise NotConvergedError(
-                f"none of {starts} starts led to a package that closes {closed_usd / 1e9:.4g} bn USD within the limits; "
-                "give more starts, or looser limits"
+                f"none of {starts} starts led to a package that closes {closed_usd / 1e9:.4g} bn USD within the "
+                "limits; give more starts, or looser limits"
             )
-        ends.sort(key=lambda end: end[0])
-        best = ends[0][1]
-        for _ in range(_POLISHES):
-            best = self._cost_descent(best, limits[:1], scale, _TIGHT)
-            if certify(programme, best, limits).kkt_residual <= 10 * _TIGHT:
-                break
-        agreeing = sum(abs(cost - ends[0][0]) <= 1e-4 * scale for cost, _ in ends)
+        least, best = min(ends, key=lambda end: end[0])
+        if best is not ends[0][1]:
+            better = least < ends[0][0] - _SAME * scale
+            best = self._cost_descent(best, limits[:1], scale) if better else ends[0][1]
+        agreeing = sum(abs(cost - least) <= _SAME * scale for cost, _ in ends)
         return self._reached(best, limits, agreeing, starts, free=False)
 
     def unreachable(self, closed_usd: float) -> InfeasibleError:
@@ -227,22 +258,23 @@ class Search:
         stops = self.stops(self.most())
         lines = "".join(f"\n  - {stop}" for stop in stops)
         return InfeasibleError(
-            f"no package closes {closed_usd / 1e9:.4g} bn USD ({100 * closed_usd / self.programme.gap:.4g} % of the gap of "
-            f"{self.programme.gap / 1e9:.4g} bn USD): the largest closure that the levers and limits allow is "
+            f"no package closes {closed_usd / 1e9:.4g} bn USD ({100 * closed_usd / self.programme.gap:.4g} % of the gap "
+            f"of {self.programme.gap / 1e9:.4g} bn USD): the largest closure that the levers and limits allow is "
             f"{most / 1e9:.4g} bn USD ({share:.4g} %). Ask for less, add levers, or widen what stops it:{lines}",
             stops,
             max_closure_usd=most,
             max_closure_pct=share,
             stops=stops,
+            began=self._began,
         )
 
     def stops(self, u: Floats) -> tuple[str, ...]:
         """Say what stops the closure at a point: limits that bind, and levers at their bounds, the strongest first."""
-        programme = self.programme
+        programme, u = self.given, self.as_given(u)
         slack, slope = programme.slack(u, self.standing), -programme.gap_slope(u)
         said = [limit.words for limit, left in zip(self.standing, slack, strict=True) if left <= 1e-6]
-        order = np.argsort(-np.abs(slope))
-        for k in order.tolist():
+        order: list[int] = np.argsort(-np.abs(slope)).tolist()
+        for k in order:
             lever, at = programme.levers[k], float(u[k])
             pushes = (slope[k] > 0 and at >= 1.0 - 1e-7) or (slope[k] < 0 and at <= 1e-7 and lever.start > lever.lower)
             if pushes and abs(float(slope[k])) > 1e-6 * programme.gap:
@@ -254,16 +286,9 @@ class Search:
         """Maximise the closure under the standing limits."""
         programme = self.programme
         start = self._feasible()
-
-        def goal(u: Floats) -> float:
-            return -self.closed(u) / programme.gap
-
-        def slope(u: Floats) -> Floats:
-            return programme.gap_slope(u) / programme.gap
-
         best = start
         for first in (np.ones_like(start), start):
-            u = self._descend(first, (), goal, slope, 1e-7)
+            u = self._seek(first, (), programme.gap_goal(), 1e-7)
             fine = not self.standing or float(np.min(programme.slack(u, self.standing))) >= -_AGREE
             if fine and self.closed(u) > self.closed(best):
                 best = u
@@ -296,11 +321,10 @@ class Search:
                 if left < -_AGREE
             ]
             listed = "".join(f"\n  - {line}" for line in missed)
-            raise InfeasibleError(
+            raise ContradictionError(
                 "the limits contradict each other or ask more than the levers can give: no package keeps all of them, "
                 f"and the nearest one misses:{listed}\nLower these limits, or add levers",
                 missed,
-                stops=tuple(missed),
             )
         return best
 
@@ -332,29 +356,28 @@ class Search:
         slope = float(np.max(np.abs(self.programme.cost_slope(u) * np.maximum(u, 0.01))))
         return max(abs(self.programme.cost(u)), slope, 1e-9 * abs(self.programme.gap))
 
-    def _cost_descent(self, start: Floats, limits: tuple[Limit, ...], scale: float, accuracy: float) -> Floats:
-        programme = self.programme
+    def _cost_descent(self, start: Floats, limits: tuple[Limit, ...], scale: float, gain: float = 0.0) -> Floats:
+        return self._seek(start, limits, self.programme.cost_goal(scale), _TIGHT, gain)
 
-        def goal(u: Floats) -> float:
-            return programme.cost(u) / scale
-
-        def slope(u: Floats) -> Floats:
-            return programme.cost_slope(u) / scale
-
-        return self._descend(start, limits, goal, slope, accuracy)
-
-    def _descend(
-        self,
-        start: Floats,
-        limits: tuple[Limit, ...],
-        goal: Callable[[Floats], float],
-        slope: Callable[[Floats], Floats],
-        accuracy: float,
-    ) -> Floats:
+    def _seek(self, start: Floats, limits: tuple[Limit, ...], goal: Goal, accuracy: float, gain: float = 0.0) -> Floats:
         """Descend under limits and those standing ones that turn out to bind: the others need no derivatives."""
+        return self._under_limits(
+            start, lambda u, working: seek(self.programme, u, (*limits, *working), goal, accuracy=accuracy, gain=gain)
+        )
+
+    def _least_effort(self, start: Floats, limits: tuple[Limit, ...]) -> Floats:
+        """Move the levers as little as the limits allow."""
+        return self._under_limits(
+            start,
+            lambda u, working: descend(
+                self.programme, u, (*limits, *working), self._effort, self._effort_slope, accuracy=_TIGHT
+            ),
+        )
+
+    def _under_limits(self, start: Floats, towards: Callable[[Floats, tuple[Limit, ...]], Floats]) -> Floats:
         programme, u = self.programme, start
         while True:
-            u = descend(programme, u, (*limits, *self._working), goal, slope, accuracy=accuracy)
+            u = towards(u, self._working)
             slack = programme.slack(u, self.standing)
             broken = [
                 limit
@@ -372,11 +395,11 @@ class Search:
         return u - self.programme.begin
 
     def _reached(self, u: Floats, limits: tuple[Limit, ...], agreeing: int, starts: int, *, free: bool) -> Reached:
-        """Put levers without effect back to where they start, and certify."""
+        """Put levers without effect back to where they start, and certify in terms of the levers as given."""
         u = np.where(self.programme.idle(u, (limits[0], *self._working)), self.programme.begin, u)
-        return Reached(
-            u, self.closed(u), self.programme.cost(u), certify(self.programme, u, limits), agreeing, starts, free
-        )
+        given = self.as_given(u)
+        cost, certificate = self.given.cost(given), certify(self.given, given, limits)
+        return Reached(u, given, self.closed(u), cost, certificate, agreeing, starts, free)
 
 
 def _by_country(world: World, given: Mapping[str, float], everyone: Sequence[str]) -> dict[str, float]:

@@ -1,19 +1,11 @@
-r"""Optimal and Nash tariffs over all partners and sectors: equilibrium, adjoint and first-order conditions in one sweep.
+r"""Optimal and Nash tariffs over all partners and sectors, with certificates.
 
-A country j chooses its tariff factors f_ijs = 1 + t'_ijs on all origins and sectors to maximise its log welfare h_j(x,
-f), where the state x solves the equilibrium F(x, f) = 0. By the implicit function theorem::
-
-    g_ijs = d h_j / d ln f_ijs = h_f - v_j' F_f,    F_x' v_j = h_x
-
-one adjoint v_j for all tariffs. Imports of a line fall with its tariff factor at a known rate a_ijs, relative to
-spending (`Variant.steepness`), and g / a is nearly linear in f with slope -1: it is what the terms of trade are worth
-on this line, less the tariff. So f + g / a is close to the best factor, whatever the size of the line. One sweep
-improves the state, the adjoints of all players and all their tariffs; Anderson acceleration makes the sweeps converge,
-and only the violation of all conditions together decides when they have. With one player the end is its optimum, with
-several their Nash equilibrium.
+A country chooses tariffs that are best for it, others' given; several do so at once, until nobody gains by another
+choice. How they are found stands in `counterpoise.policy.tariff_sweeps`: at the end every tariff meets its first-order
+condition, at a bound with the right sign.
 
 Certificates: ``first_order_gap``, the largest distance of a tariff factor from its first-order condition, in logs;
-``curvature``, the largest eigenvalue of the second-order conditions, each line measured by its steepness (a maximum has
+``curvature``, the largest eigenvalue of the second-order conditions, each rate measured by its steepness (a maximum has
 none above zero); and ``gain_pct`` of a Nash equilibrium, the most that any player was found to gain by answering with
 other tariffs, searched anew from several starts.
 
@@ -28,7 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -40,23 +32,34 @@ from numpy.typing import NDArray
 from counterpoise.core import Shock, Solution
 from counterpoise.core.errors import InputError, NotConvergedError, raise_all
 from counterpoise.core.labels import index_of
-from counterpoise.solver import Anderson
-from counterpoise.solver.anderson import Run, accelerate
-from counterpoise.solver.newton import Newton
-from counterpoise.solver.variants import Economy, Variant, equilibrium, solve_variant
+from counterpoise.policy.tariff_sweeps import SWEEPS, Choice, End, Tie, choice_of, own_gradients, play
+from counterpoise.solver.variants import Economy, Variant, solve_variant
 
-__all__ = ["NashTariffs", "OptimalTariff", "best_response_gains", "nash_tariffs", "optimal_tariff"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "BOUNDS",
+    "NashTariffs",
+    "OptimalTariff",
+    "best_response_gains",
+    "nash_tariffs",
+    "optimal_tariff",
+    "choice_for",
+    "factor_in_force",
+    "players_of",
+    "rates_table",
+    "unsettled",
+]
 
 Numbers = NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
 
-_BOUNDS = (-0.9, 20.0)
+BOUNDS = (-0.9, 20.0)
 """Tariffs are searched between these rates."""
 
 _STARTS = (0.0, 0.5, 2.0)
-"""Uniform rates that a search starts from beside the tariffs in force."""
-
-_SWEEPS = Anderson(rtol=1e-9, max_steps=1000, memory=20, step_limit=0.5)
-"""Accuracy of state, adjoints and tariffs together."""
+"""Uniform rates that the search for a better answer starts from."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,37 +71,56 @@ class OptimalTariff:
     country
         Who sets them.
     tariff_rate
-        By origin and sector; its own row is as in the base year. A line without baseline trade keeps its tariff.
+        By origin and sector; lines that it could not choose are as they were.
+    chosen
+        Mask of the same shape: the lines that were chosen.
     solution
         The equilibrium they lead to.
     welfare_pct
-        Change of the country's welfare against the baseline, percent.
+        Change of the country's welfare against the base year, percent.
+    in_force_pct
+        The same under the tariffs in force before it chose.
     first_order_gap
         Largest distance of a tariff factor from its first-order condition, in logs; tariffs at a bound that holds them
         have none.
+    at_bound
+        How many of the chosen lines a bound holds.
     curvature
         Largest eigenvalue of the second-order conditions over the steepness of lines; below zero at a strict maximum.
         NaN where it was not asked for.
     spread_pct
         Difference of welfare between the best and the worst start that converged, percent.
+    starts_settled, starts
+        How many starts ended at first-order conditions, and how many there were.
     sweeps, seconds
         Joint sweeps over all starts, and wall time.
     """
 
     country: str
     tariff_rate: xr.DataArray
+    chosen: xr.DataArray
     solution: Solution
     welfare_pct: float
+    in_force_pct: float
     first_order_gap: float
+    at_bound: int
     curvature: float
     spread_pct: float
+    starts_settled: int
+    starts: int
     sweeps: int
     seconds: float
 
     @property
     def median_tariff_pct(self) -> float:
-        """Median of the tariffs over foreign origins and sectors, percent."""
-        return _median_pct(self.tariff_rate, self.country)
+        """Median of the chosen tariffs, percent."""
+        return 100.0 * float(np.median(self.tariff_rate.to_numpy()[self.chosen.to_numpy()]))
+
+    def table(self) -> pd.DataFrame:
+        """Return one row per chosen line, see `rates_table`."""
+        chosen = np.zeros(self.solution.world.flow.shape, dtype=np.bool_)
+        chosen[:, self.solution.world.countries.index(self.country)] = self.chosen.to_numpy()
+        return rates_table(self.solution, chosen)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +133,8 @@ class NashTariffs:
         Countries that choose; the others keep their tariffs.
     tariff_rate
         By origin, destination and sector.
+    chosen
+        Mask of the same shape: the lines that were chosen.
     solution
         The equilibrium they lead to.
     gain_pct
@@ -119,19 +143,23 @@ class NashTariffs:
         As in `OptimalTariff`, over all players.
     sweeps, seconds
         Joint sweeps, and wall time without the search for better answers.
+    certificate_seconds
+        Wall time of that search.
     """
 
     players: tuple[str, ...]
     tariff_rate: xr.DataArray
+    chosen: xr.DataArray
     solution: Solution
     gain_pct: dict[str, float]
     first_order_gap: float
     sweeps: int
     seconds: float
+    certificate_seconds: float
 
     @property
     def welfare_pct(self) -> dict[str, float]:
-        """Change of welfare of every country against the baseline, percent."""
+        """Change of welfare of every country against the base year, percent."""
         change = 100.0 * (self.solution.values["welfare_hat"] - 1.0)
         return dict(zip(self.solution.world.countries, change.tolist(), strict=True))
 
@@ -141,67 +169,93 @@ class NashTariffs:
         return max(self.gain_pct.values())
 
     def median_tariff_pct(self, country: str) -> float:
-        """Return the median of a country's tariffs over foreign origins and sectors, percent."""
-        return _median_pct(self.tariff_rate.sel(destination=country), country)
+        """Return the median of the tariffs that a country chose, percent."""
+        own = self.chosen.sel(destination=country).to_numpy()
+        return 100.0 * float(np.median(self.tariff_rate.sel(destination=country).to_numpy()[own]))
+
+    def table(self) -> pd.DataFrame:
+        """Return one row per chosen line, see `rates_table`."""
+        return rates_table(self.solution, self.chosen.to_numpy())
 
 
 def optimal_tariff(
     economy: Economy,
     country: str,
     *,
+    partners: Sequence[str] | None = None,
+    sectors: Sequence[str] | None = None,
+    tie: Tie = "line",
     background: Shock | None = None,
-    bounds: tuple[float, float] = _BOUNDS,
+    bounds: tuple[float, float] = BOUNDS,
     starts: Sequence[float] = (),
     second_order: bool = False,
+    progress: Progress | None = None,
 ) -> OptimalTariff:
-    """Find the tariffs of one country over all partners and sectors that are best for it.
+    """Find the tariffs of one country over partners and sectors that are best for it.
 
     Parameters
     ----------
     economy
-        A world with a model bound to it.
+        A world with a model bound to it: `counterpoise.solver.main_economy`, `profits_economy` or `margin_economy`.
     country
         Who sets tariffs.
+    partners, sectors
+        Whose goods, and which; all by default.
+    tie
+        Which lines share one rate: ``"line"`` none, ``"sector"``, ``"partner"``, ``"uniform"`` all.
     background
-        Tariffs in force; its own column is the first start. None: those of the base year.
+        Tariffs in force; its own column is the first start. None: those of the economy.
     bounds
         Lowest and highest rate.
     starts
         Uniform rates to start from besides.
     second_order
-        Compute ``curvature``: as many directional derivatives as there are tariffs.
+        Compute ``curvature``: as many directional derivatives as there are lines. Only where all lines are chosen one
+        by one and no bound holds them.
+    progress
+        Told (step, number, of how many).
 
     Raises
     ------
     LabelError
-        If the country is unknown.
+        If a country or sector is unknown.
     InputError
-        If the bounds do not hold 0.
+        If the bounds do not hold 0, or no line is left to choose.
     NotConvergedError
         If no start led to tariffs that meet the first-order conditions.
     """
     began = time.perf_counter()
     player = index_of(economy.world.countries, country, "country")
-    limits = _limits(bounds)
-    factor = _factor_in_force(economy, background)
-    ends = [_play(economy, factor, (player,), limits)]
-    ends += [_play(economy, _uniform(economy, factor, player, rate), (player,), limits) for rate in starts]
-    settled = [end for end in ends if end.violation <= _SWEEPS.rtol]
+    choice = choice_for(economy, (player,), partners, sectors, tie, bounds)
+    factor = factor_in_force(economy, background)
+    begins = [factor, *(_uniform(factor, choice, 0, rate) for rate in starts)]
+    ends: list[End] = []
+    for k, begin in enumerate(begins):
+        if progress is not None:
+            progress(f"start {k + 1}", k, len(begins))
+        ends.append(play(economy, begin, choice))
+    settled = [end for end in ends if end.settled]
     if not settled:
-        raise NotConvergedError(_unsettled([country], ends[0]))
-    welfare = [_log_welfare(economy, end, player) for end in settled]
+        raise NotConvergedError(unsettled(economy, [country], ends[0]))
+    welfare = [float(end.gain[0]) for end in settled]
     best = settled[int(np.argmax(welfare))]
-    shock = _shock(economy, best.factor)
-    solution = solve_variant(economy, shock, start=best.x)
-    curvature = _largest_curvature(economy, best, player) if second_order else float("nan")
+    solution = solve_variant(economy, economy.with_tariffs(best.factor, _NOTE), start=best.x)
+    before = solve_variant(economy, economy.with_tariffs(factor, "tariffs in force"))
+    rate = solution.shock.tariff_rate_cf.sel(destination=country, drop=True).rename("tariff_rate")
+    own = np.log(best.factor[:, player][choice.free[:, 0]])
     return OptimalTariff(
         country=country,
-        tariff_rate=shock.tariff_rate_cf.sel(destination=country, drop=True).rename("tariff_rate"),
+        tariff_rate=rate,
+        chosen=xr.DataArray(choice.free[:, 0], coords=rate.coords, dims=rate.dims),
         solution=solution,
         welfare_pct=100.0 * float(solution.values["welfare_hat"][player] - 1.0),
+        in_force_pct=100.0 * float(before.values["welfare_hat"][player] - 1.0),
         first_order_gap=best.violation,
-        curvature=curvature,
+        at_bound=int(np.sum((own <= choice.limits[0] + 1e-9) | (own >= choice.limits[1] - 1e-9))),
+        curvature=_largest_curvature(economy, best, choice) if second_order else float("nan"),
         spread_pct=100.0 * float(np.exp(max(welfare)) - np.exp(min(welfare))),
+        starts_settled=len(settled),
+        starts=len(ends),
         sweeps=sum(end.sweeps for end in ends),
         seconds=time.perf_counter() - began,
     )
@@ -211,9 +265,13 @@ def nash_tariffs(
     economy: Economy,
     players: Sequence[str] | None = None,
     *,
+    partners: Sequence[str] | None = None,
+    sectors: Sequence[str] | None = None,
+    tie: Tie = "line",
     background: Shock | None = None,
-    bounds: tuple[float, float] = _BOUNDS,
+    bounds: tuple[float, float] = BOUNDS,
     certify: bool = True,
+    progress: Progress | None = None,
 ) -> NashTariffs:
     """Find tariffs of several countries that are best responses to each other, and certify them.
 
@@ -223,34 +281,56 @@ def nash_tariffs(
         A world with a model bound to it.
     players
         Who chooses; every country by default.
+    partners, sectors, tie
+        As in `optimal_tariff`, for every player; name the players as partners for tariffs on each other alone.
     background
-        Tariffs in force, where the search starts. None: those of the base year.
+        Tariffs in force, where the search starts. None: those of the economy.
     bounds
         Lowest and highest rate.
     certify
         Search a better answer for every player, see `best_response_gains`; without it ``gain_pct`` holds NaN.
+    progress
+        Told (step, number, of how many).
 
     Raises
     ------
     LabelError
-        If a player is unknown.
+        If a country or sector is unknown.
     InputError
         If a player stands twice, there is none, or the bounds do not hold 0.
     NotConvergedError
         If no equilibrium was found.
     """
     began = time.perf_counter()
-    names = _players(economy, players)
-    chosen = tuple(index_of(economy.world.countries, name, "country") for name in names)
-    end = _play(economy, _factor_in_force(economy, background), chosen, _limits(bounds))
-    if not end.violation <= _SWEEPS.rtol:
-        raise NotConvergedError(_unsettled(names, end))
-    shock = _shock(economy, end.factor)
+    names, chosen = players_of(economy, players)
+    choice = choice_for(economy, chosen, partners, sectors, tie, bounds)
+    if progress is not None:
+        progress("tariffs", 0, 1 + certify * len(names))
+    end = play(economy, factor_in_force(economy, background), choice)
+    if not end.settled:
+        raise NotConvergedError(unsettled(economy, names, end))
+    shock = economy.with_tariffs(end.factor, _NOTE)
     solution = solve_variant(economy, shock, start=end.x)
-    seconds = time.perf_counter() - began
-    gains = best_response_gains(economy, shock, names, bounds=bounds) if certify else dict.fromkeys(names, np.nan)
+    solved = time.perf_counter()
+    gains = dict.fromkeys(names, float("nan"))
+    if certify:
+        gains = best_response_gains(
+            economy, shock, names, partners=partners, sectors=sectors, tie=tie, bounds=bounds, progress=progress
+        )
     rate = shock.tariff_rate_cf.rename("tariff_rate")
-    return NashTariffs(names, rate, solution, gains, end.violation, end.sweeps, seconds)
+    mask = np.zeros(rate.shape, dtype=np.bool_)
+    mask[:, list(chosen)] = choice.free
+    return NashTariffs(
+        players=names,
+        tariff_rate=rate,
+        chosen=xr.DataArray(mask, coords=rate.coords, dims=rate.dims),
+        solution=solution,
+        gain_pct=gains,
+        first_order_gap=end.violation,
+        sweeps=end.sweeps,
+        seconds=solved - began,
+        certificate_seconds=time.perf_counter() - solved,
+    )
 
 
 def best_response_gains(
@@ -258,8 +338,12 @@ def best_response_gains(
     shock: Shock,
     players: Sequence[str] | None = None,
     *,
-    bounds: tuple[float, float] = _BOUNDS,
+    partners: Sequence[str] | None = None,
+    sectors: Sequence[str] | None = None,
+    tie: Tie = "line",
+    bounds: tuple[float, float] = BOUNDS,
     starts: Sequence[float] = _STARTS,
+    progress: Progress | None = None,
 ) -> dict[str, float]:
     """Return by player the most it can gain over the tariffs of a shock by setting other ones itself, percent.
 
@@ -274,204 +358,136 @@ def best_response_gains(
         Tariffs in force.
     players
         Who may deviate, one at a time; every country by default.
-    bounds
-        Lowest and highest rate.
+    partners, sectors, tie, bounds
+        What a player may choose, as in `optimal_tariff`.
     starts
         Uniform rates that each search starts from.
+    progress
+        Told (step, number, of how many).
 
     Raises
     ------
     NotConvergedError
         If no search of a player ended at first-order conditions: nothing is certified then.
     """
-    names = _players(economy, players)
-    limits = _limits(bounds)
-    factor = _factor_in_force(economy, shock)
+    names, positions = players_of(economy, players)
+    factor = factor_in_force(economy, shock)
     held = np.log(solve_variant(economy, shock).values["welfare_hat"])
     gains: dict[str, float] = {}
-    for name in names:
-        player = index_of(economy.world.countries, name, "country")
-        ends = [_play(economy, _uniform(economy, factor, player, rate), (player,), limits) for rate in starts]
-        if not any(end.violation <= _SWEEPS.rtol for end in ends):
-            raise NotConvergedError(_unsettled([name], ends[0]))
-        best = max(_log_welfare(economy, end, player) for end in ends)
-        gains[name] = 100.0 * float(np.expm1(best - held[player]))
+    for k, (name, player) in enumerate(zip(names, positions, strict=True)):
+        if progress is not None:
+            progress(f"a better answer of {name}", k + 1, 1 + len(names))
+        choice = choice_for(economy, (player,), partners, sectors, tie, bounds)
+        ends = [play(economy, _uniform(factor, choice, 0, rate), choice) for rate in starts]
+        found = [float(end.gain[0]) for end in ends if end.settled]
+        if not found:
+            raise NotConvergedError(unsettled(economy, [name], ends[0]))
+        gains[name] = 100.0 * float(np.expm1(max(found) - held[player]))
     return gains
 
 
-class _End(NamedTuple):
-    """Where the sweeps stopped: tariff factors (N, N, S), state, adjoints (J, n), violation and sweeps."""
+def rates_table(solution: Solution, chosen: NDArray[np.bool_]) -> pd.DataFrame:
+    """Return one row per chosen line (N, N, S): rates in the base year and chosen, flows before and after."""
+    import pandas as pd
 
-    factor: Numbers
-    x: Array
-    adjoint: Array
-    violation: float
-    sweeps: int
-
-
-def _median_pct(rate: xr.DataArray, country: str) -> float:
-    foreign = [c for c in rate.coords["origin"].to_numpy().tolist() if c != country]
-    return 100.0 * float(np.median(rate.sel(origin=foreign)))
-
-
-def _limits(bounds: tuple[float, float]) -> Numbers:
-    """Return the bounds as log factors."""
-    if not -1.0 < bounds[0] < 0.0 < bounds[1]:
-        raise InputError(f"bounds = {bounds}; expected a lowest rate between -1 and 0 and a highest above 0")
-    return np.log1p(np.array(bounds))
-
-
-def _players(economy: Economy, players: Sequence[str] | None) -> tuple[str, ...]:
-    names = economy.world.countries if players is None else tuple(players)
-    problems = [f"{name} stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
-    raise_all(InputError, "players cannot be used", problems if names else ["there is none; name one country or more"])
-    return names
-
-
-def _factor_in_force(economy: Economy, shock: Shock | None) -> Numbers:
-    """Return the tariff factors of a shock, or of the base year, as a new array."""
-    if shock is None:
-        return economy.tariff_factor
-    shock.require_labels(economy.world)
-    return 1.0 + shock.tariff_rate_cf.to_numpy()
-
-
-def _uniform(economy: Economy, factor: Numbers, player: int, rate: float) -> Numbers:
-    """Return factors with one and the same rate on every line that the player can move."""
-    moved = factor.copy()
-    moved[:, player] = np.where(_free(economy, (player,))[:, 0], 1.0 + rate, factor[:, player])
-    return moved
-
-
-def _free(economy: Economy, players: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return the lines that players can move (N, J, S): foreign ones with baseline trade."""
-    free = economy.world.flow.to_numpy()[:, players] > 0
-    free[list(players), np.arange(len(players))] = False
-    return free
-
-
-def _shock(economy: Economy, factor: Numbers) -> Shock:
-    return Shock(economy.world, tariff_rate_cf=factor - 1.0, notes=("tariffs chosen by optimisation",))
-
-
-def _log_welfare(economy: Economy, end: _End, player: int) -> float:
-    """Return a player's log welfare at the equilibrium of the tariffs found."""
-    found = solve_variant(economy, _shock(economy, end.factor), start=end.x, throw=False)
-    return float(np.log(found.values["welfare_hat"][player])) if found.converged else -np.inf
-
-
-def _unsettled(names: Sequence[str], end: _End) -> str:
-    return (
-        f"tariffs of {', '.join(names)} were not found: after {end.sweeps} sweeps the worst of equilibrium, adjoint and "
-        f"first-order conditions is off by {end.violation:.3g}, expected at most {_SWEEPS.rtol:g}. Try narrower bounds; "
-        "a country whose rivals' goods have no good substitute may want the highest tariff there is"
+    world = solution.world
+    i, j, s = np.nonzero(chosen)
+    names, sectors = np.array(world.countries, dtype=object), np.array(world.sectors, dtype=object)
+    return pd.DataFrame(
+        {
+            "origin": names[i],
+            "destination": names[j],
+            "sector": sectors[s],
+            "tariff_rate": world.tariff_rate.to_numpy()[chosen],
+            "tariff_rate_cf": solution.shock.tariff_rate_cf.to_numpy()[chosen],
+            "flow_usd": world.flow.to_numpy()[chosen],
+            "flow_cf_usd": solution.values["flow_cf"][chosen],
+        }
     )
 
 
-def _play(economy: Economy, factor: Numbers, players: tuple[int, ...], limits: Numbers) -> _End:
-    """Sweep from given tariff factors to first-order conditions of all players."""
-    with jax.enable_x64(True):
-        start = equilibrium(economy, factor).x
-        raw: object = cast(Callable[..., object], _joint)(
-            economy.base,
-            jnp.log(jnp.asarray(factor)),
-            jnp.asarray(players),
-            jnp.asarray(_free(economy, players)),
-            jnp.asarray(limits),
-            start,
-            variant=economy.variant,
-        )
-    run, own, x, adjoint = cast("tuple[Run, Array, Array, Array]", raw)
-    chosen = factor.copy()
-    chosen[:, players] = np.exp(np.asarray(own))
-    return _End(chosen, x, adjoint, float(run.violation), int(run.steps))
+_NOTE = "tariffs chosen by optimisation"
+
+
+def choice_for(
+    economy: Economy,
+    players: tuple[int, ...],
+    partners: Sequence[str] | None,
+    sectors: Sequence[str] | None,
+    tie: str,
+    bounds: tuple[float, float],
+) -> Choice:
+    """Return the lines that players may choose, see `counterpoise.policy.tariff_sweeps.choice_of`."""
+    return choice_of(
+        economy,
+        players,
+        partners=None if partners is None else tuple(partners),
+        sectors=None if sectors is None else tuple(sectors),
+        tie=tie,
+        bounds=bounds,
+    )
+
+
+def players_of(economy: Economy, players: Sequence[str] | None) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return names and positions of the players, every country by default.
+
+    Raises
+    ------
+    LabelError
+        If one is unknown.
+    InputError
+        If one stands twice, or there is none.
+    """
+    names = economy.world.countries if players is None else tuple(players)
+    problems = [f"{name} stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    raise_all(InputError, "players cannot be used", problems if names else ["there is none; name one country or more"])
+    return names, tuple(index_of(economy.world.countries, name, "country") for name in names)
+
+
+def factor_in_force(economy: Economy, shock: Shock | None) -> Numbers:
+    """Return the tariff factors of a shock, or of the economy, as a new array."""
+    given = economy.in_force if shock is None else shock
+    given.require_labels(economy.world)
+    return 1.0 + given.tariff_rate_cf.to_numpy()
+
+
+def _uniform(factor: Numbers, choice: Choice, k: int, rate: float) -> Numbers:
+    """Return factors with one and the same rate on every line that a player can move."""
+    moved, player = factor.copy(), choice.players[k]
+    moved[:, player] = np.where(choice.free[:, k], 1.0 + rate, factor[:, player])
+    return moved
+
+
+def unsettled(economy: Economy, names: Sequence[str], end: End) -> str:
+    """Say that no tariffs were found, and why there may be none."""
+    transfers = economy.closure != "zero" and bool(np.any(np.abs(economy.world.deficit.to_numpy()) > 0))
+    advice = (
+        "With fixed transfers a country in deficit is paid whatever it trades, and may gain from ever higher tariffs, "
+        "so that no best one exists: take closure 'zero' on a world re-based to it, or a highest rate"
+        if transfers
+        else "Give a highest rate, or fewer lines; goods without a substitute may deserve the highest tariff there is"
+    )
+    return (
+        f"tariffs of {', '.join(names)} were not found: after {end.sweeps} sweeps the worst of equilibrium, adjoint and "
+        f"first-order conditions is off by {end.violation:.3g}, expected at most {SWEEPS.rtol:g}. {advice}"
+    )
 
 
 # JAX does not annotate these; what comes out is typed where it is used.
-_vjp, _vmap, _grad = (cast(Any, f) for f in (jax.vjp, jax.vmap, jax.grad))
 _jacfwd, _jacrev, _jvp = (cast(Any, f) for f in (jax.jacfwd, jax.jacrev, jax.jvp))
+_solve = cast(Callable[[Array, Array], Array], jnp.linalg.solve)
 
 
-def _column_gradients(
-    base: Any, log_factor: Array, players: Array, x: Array, adjoint: Array, variant: Variant
-) -> Array:
-    """Return d h_j / d ln f of every player's own lines (N, J, S), given state and adjoints (J, n)."""
-
-    def lagrangian(column: Array, who: Array, v: Array) -> Array:
-        trade = variant.maps(jnp.exp(log_factor.at[:, who].set(column)), base)
-        return variant.log_welfare(x, trade, base)[who] - v @ variant.system(x, trade, base)
-
-    columns = jnp.moveaxis(log_factor[:, players], 1, 0)
-    gradients: Array = _vmap(_grad(lagrangian))(columns, players, adjoint)
-    return jnp.moveaxis(gradients, 0, 1)
-
-
-@partial(jax.jit, static_argnames=("variant",))
-def _joint(
-    base: Any, log_factor: Array, players: Array, free: Array, limits: Array, start: Array, *, variant: Variant
-) -> tuple[Run, Array, Array, Array]:
-    """Sweep state, adjoints and tariffs together, compiled.
-
-    A variant that is solved by Newton's method has a small state: its sweep is a Newton step, and adjoints are solved
-    at once. Otherwise both move by what they violate.
-
-    Returns
-    -------
-    The run, the players' log factors (N, J, S), the state and the adjoints (J, n).
-    """
-    dense = isinstance(variant.solver, Newton)
-    size, held = start.size, 0 if dense else players.size * start.size
-
-    def unpack(z: Array) -> tuple[Array, Array, Array]:
-        own = z[size + held :].reshape(free.shape)
-        return z[:size], z[size : size + held].reshape(-1, size), log_factor.at[:, players].set(own)
-
-    def parts(x: Array, v: Array, logs: Array) -> tuple[Array, Array, Array, Array]:
-        trade = variant.maps(jnp.exp(logs), base)
-
-        def system(y: Array) -> Array:
-            return variant.system(y, trade, base)
-
-        def welfare(y: Array) -> Array:
-            return variant.log_welfare(y, trade, base)[players]
-
-        worst = jnp.max(jnp.stack([jnp.max(jnp.abs(gap)) for gap in variant.gaps(x, trade, base).values()]))
-        to_state: Array = _jacrev(welfare)(x)
-        if dense:
-            slopes: Array = _jacfwd(system)(x)
-            moved = x - jnp.linalg.solve(slopes, system(x))
-            following = v = jnp.linalg.solve(slopes.T, to_state.T).T
-        else:
-            moved_by, pull = _vjp(system, x)
-            (pulled,) = _vmap(pull)(v)
-            moved, following = x + moved_by, v + pulled - to_state
-            worst = jnp.maximum(worst, jnp.max(jnp.abs(pulled - to_state)) / jnp.maximum(1.0, jnp.max(jnp.abs(v))))
-        gradient = _column_gradients(base, logs, players, x, v, variant)
-        steep = variant.steepness(x, trade, base)[:, players]
-        wanted = jnp.exp(logs[:, players]) + gradient / jnp.where(free, steep, 1.0)
-        logs_wanted = jnp.clip(jnp.log(jnp.maximum(wanted, jnp.exp(limits[0]))), limits[0], limits[1])
-        own = jnp.where(free, logs_wanted, logs[:, players])
-        return moved, following, own, jnp.maximum(worst, jnp.max(jnp.abs(own - logs[:, players])))
-
-    def evaluate(z: Array) -> tuple[Array, Array]:
-        moved, following, own, worst = parts(*unpack(z))
-        kept = jnp.zeros(0) if dense else following.reshape(-1)
-        return jnp.concatenate([moved, kept, own.reshape(-1)]), worst
-
-    begin = jnp.concatenate([start, jnp.zeros(held), jnp.clip(log_factor[:, players], *limits).reshape(-1)])
-    run = accelerate(evaluate, begin, _SWEEPS)
-    x, v, logs = unpack(run.x)
-    return run, logs[:, players], x, parts(x, v, logs)[1]
-
-
-def _largest_curvature(economy: Economy, end: _End, player: int) -> float:
+def _largest_curvature(economy: Economy, end: End, choice: Choice) -> float:
     """Return the largest eigenvalue of the second derivatives of log welfare to free log factors, by steepness."""
-    free = _free(economy, (player,))[:, 0].reshape(-1)
+    if choice.groups != choice.free.size:
+        raise InputError("second_order needs lines that are chosen one by one; give tie='line'")
+    free = choice.free[:, 0].reshape(-1)
     with jax.enable_x64(True):
         raw: object = cast(Callable[..., object], _second_order)(
             economy.base,
             jnp.log(jnp.asarray(end.factor)),
-            jnp.asarray(player),
+            jnp.asarray(choice.players[0]),
             end.x,
             variant=economy.variant,
         )
@@ -484,7 +500,7 @@ def _largest_curvature(economy: Economy, end: _End, player: int) -> float:
 @partial(jax.jit, static_argnames=("variant",))
 def _second_order(base: Any, log_factor: Array, player: Array, x: Array, *, variant: Variant) -> tuple[Array, Array]:
     """Return second derivatives of a player's log welfare to its log factors (N S, N S), and steepness (N S,)."""
-    players = player[None]
+    players, one = player[None], jnp.ones((1, 1))
     shape = log_factor[:, players].shape
 
     def factors(own: Array) -> Array:
@@ -496,19 +512,29 @@ def _second_order(base: Any, log_factor: Array, player: Array, x: Array, *, vari
     def system(own: Array, x: Array) -> Array:
         return variant.system(x, trade_of(own), base)
 
+    def slopes_at(own: Array, x: Array) -> Array:
+        return _jacfwd(partial(system, own))(x)
+
     def gradient(own: Array, x: Array) -> Array:
         trade = trade_of(own)
-        to_state: Array = _jacrev(lambda y: variant.log_welfare(y, trade, base)[players])(x)
-        slopes: Array = _jacfwd(lambda y: system(own, y))(x)
-        adjoint = jnp.linalg.solve(slopes.T, to_state.T).T
-        return _column_gradients(base, factors(own), players, x, adjoint, variant).reshape(-1)
+
+        def welfare(y: Array) -> Array:
+            return variant.log_welfare(y, trade, base)[players]
+
+        to_state: Array = _jacrev(welfare)(x)
+        adjoint = _solve(slopes_at(own, x).T, to_state.T).T
+        return own_gradients(base, factors(own), players, x, adjoint, one, variant).reshape(-1)
+
+    def system_of(own: Array) -> Array:
+        return system(own, x)
 
     own = log_factor[:, players].reshape(-1)
-    slopes: Array = _jacfwd(lambda y: system(own, y))(x)
+    slopes = slopes_at(own, x)
 
     def along(direction: Array) -> Array:
-        pushed: Array = _jvp(lambda p: system(p, x), (own,), (direction,))[1]
-        return _jvp(gradient, (own, x), (direction, -jnp.linalg.solve(slopes, pushed)))[1]
+        pushed: Array = _jvp(system_of, (own,), (direction,))[1]
+        bent: Array = _jvp(gradient, (own, x), (direction, -_solve(slopes, pushed)))[1]
+        return bent
 
     steep = variant.steepness(x, trade_of(own), base)[:, players].reshape(-1)
     return lax.map(along, jnp.eye(own.size), batch_size=32), steep

@@ -10,6 +10,7 @@ import pandas as pd
 
 from counterpoise.friction import FrictionReport
 from counterpoise.friction.assemble import OBSTACLES
+from counterpoise.friction.corridors import SURCHARGE_USD
 from counterpoise.report.document import Section, TableBlock
 from counterpoise.report.figure import Figure
 from counterpoise.report.numbers import INTEGER, NumberFormat
@@ -37,6 +38,13 @@ _BY_SECTOR = ("freight", "transit_time", "congestion", "customs", "sanitary", "r
 """Obstacles that differ from sector to sector; payments and finance hardly do and are shown as one."""
 
 _REST = "Payments, finance, insurance"
+
+_CHANGES = {
+    "given": "Your own network",
+    "closed": "Closed",
+    "surcharge": f"{SURCHARGE_USD:,.0f} USD dearer",
+    "without": "Falls away",
+}
 
 _PAYMENTS = {
     "third_currency": "Over a third currency",
@@ -69,7 +77,7 @@ def frictions_section(
     figures = [_waterfall(report, table, total, id), _ranges(report, table, id), _heatmap(report, id)]
     corridors = report.routes[report.routes["cargo"] == "container"]
     if not corridors.empty:
-        figures += [_schematic(corridors, report, id), _days(corridors, report, id)]
+        figures += [_legs(report, id), _schematic(corridors, report, id), _days(corridors, report, id)]
     figures.append(_payments(report, id))
     prose = [
         (
@@ -186,6 +194,58 @@ def _heatmap(report: FrictionReport, id: str) -> Figure:
         source=_SOURCE,
         method=_METHOD,
         id=f"{id}-sectors",
+    )
+
+
+_MODES = {
+    "port": "Port",
+    "sea": "Sea",
+    "caspian": "Caspian",
+    "rail": "Rail",
+    "road": "Road",
+    "air": "Air",
+    "customs": "Customs",
+}
+
+
+def _legs(report: FrictionReport, id: str) -> Figure:
+    """Draw every corridor as a bar of its legs, in days, its cost beside its name."""
+    legs = report.legs[report.legs["cargo"] == "container"]
+    cost = legs.groupby("route")["cost_usd_central"].sum()
+    days = legs.groupby("route")["days_central"].sum()
+    order = [str(name) for name in days.sort_values(kind="stable").index]
+    rows = [
+        (
+            f"{route}, {float(cost[route]):,.0f} USD",
+            words,
+            float(part["days_central"].sum()),
+            float(part["cost_usd_central"].sum()),
+        )
+        for route in order
+        for mode, words in _MODES.items()
+        for part in [legs[(legs["route"] == route) & (legs["mode"] == mode)]]
+        if not part.empty
+    ]
+    frame = pd.DataFrame(rows, columns=["corridor", "stage", "days", "cost"])
+    quick, cheap = order[0], str(cost.idxmin())
+    return Figure(
+        kind="bar",
+        title=f"{quick} is quickest at {days[quick]:.0f} days"
+        + (", and cheapest" if quick == cheap else f"; {cheap} is cheapest at {cost[cheap]:,.0f} USD"),
+        subtitle=f"{display_name(report.origin)} to {display_name(report.destination)}, days of a container by stage;"
+        " beside the name: USD per TEU from door to door",
+        data=frame,
+        x="corridor",
+        y="days",
+        series="stage",
+        layout="stacked",
+        sort="none",
+        unit="days",
+        number=INTEGER,
+        headers={"cost": "Cost of the stage (USD per TEU)"},
+        source=_sources(legs),
+        note="Schematic: published totals from door to door are split over stages by assumption.",
+        id=f"{id}-legs",
     )
 
 
@@ -369,6 +429,39 @@ def _tables(report: FrictionReport, id: str) -> list[TableBlock]:
                 id=f"{id}-break-even",
             )
         )
+    changes = report.corridor_changes
+    if not changes.empty:
+        told = (changes["kind"] == "given") | ~changes["open"].astype(bool)
+        shown = changes[told | (changes["most_ave_change"].abs() >= 5e-5)]
+        if not shown.empty:
+            frame = pd.DataFrame(
+                {
+                    "change": [_CHANGES[str(kind)] for kind in shown["kind"]],
+                    "of": shown["what"].to_numpy(),
+                    "mean": 100.0 * shown["mean_ave_change"].to_numpy(dtype=np.float64),
+                    "most": 100.0 * shown["most_ave_change"].to_numpy(dtype=np.float64),
+                    "where": [display_name(str(s)) if s else "no way left" for s in shown["most_sector"]],
+                }
+            )
+            out.append(
+                TableBlock(
+                    title="A new corridor, a closed canal, a surcharge: what they change",
+                    frame=frame,
+                    headers={
+                        "change": "Change",
+                        "of": "Of",
+                        "mean": "Mean over trade",
+                        "most": "Most",
+                        "where": "In",
+                    },
+                    units={"mean": "points", "most": "points"},
+                    formats={"mean": _SIGNED, "most": _SIGNED},
+                    source="Own computation; corridors as above.",
+                    note="Exact change of what the choice among corridors costs, percent of the value of the goods. A"
+                    " corridor is worth what is lost where it falls away.",
+                    id=f"{id}-changes",
+                )
+            )
     if not report.limits.empty:
         out.append(
             TableBlock(

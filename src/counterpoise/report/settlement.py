@@ -15,9 +15,10 @@ from counterpoise.report.theme import display_name
 from counterpoise.settle.tables import currency
 
 if TYPE_CHECKING:
+    from counterpoise.policy.order_flow import ExtraPurchases
     from counterpoise.settle import Ledger, NettingStudy, Observation, SettlementStudy
 
-__all__ = ["settlement_section"]
+__all__ = ["month_words", "settlement_section"]
 
 _BN = NumberFormat(1)
 _BN2 = NumberFormat(2)
@@ -27,7 +28,13 @@ _CHANGED = "Changed"
 _MOST_MARKS = 5
 
 
-def settlement_section(study: SettlementStudy, netting: NettingStudy | None = None, *, netted: str = "") -> Section:
+def settlement_section(
+    study: SettlementStudy,
+    netting: NettingStudy | None = None,
+    *,
+    netted: str = "",
+    purchases: ExtraPurchases | None = None,
+) -> Section:
     """Write the chapter.
 
     Parameters
@@ -38,6 +45,8 @@ def settlement_section(study: SettlementStudy, netting: NettingStudy | None = No
         What netting leaves of some obligations, or None to leave that part out.
     netted
         Words for whose obligations these are and of when, such as "goods trade among ten countries in 2024".
+    purchases
+        What the programme consists of, by sector, or None.
 
     Returns
     -------
@@ -49,6 +58,8 @@ def settlement_section(study: SettlementStudy, netting: NettingStudy | None = No
     tables = [_answers(study)]
     if study.stressed is not None:
         figures.append(_stress(study, study.stressed))
+    if purchases is not None:
+        tables.append(_purchases(purchases))
     if study.fit is not None:
         figures.append(_narrowing(study))
         tables.append(_reports(study))
@@ -62,7 +73,7 @@ def settlement_section(study: SettlementStudy, netting: NettingStudy | None = No
     title = (
         f"{display_name(case.seller)} would hold {here['low']:.1f} to {here['high']:.1f} bn USD in "
         f"{_money(case.currency)} "
-        f"at the end of {_words(str(study.answers.since))}"
+        f"at the end of {month_words(str(study.answers.since))}"
     )
     return Section(
         id="settlement",
@@ -97,7 +108,7 @@ def _over_time(study: SettlementStudy) -> Figure:
         kind="line",
         title=(
             f"The account peaked at {peak['low']:.1f} to {peak['high']:.1f} bn in "
-            f"{_words(str(peak['month']))}; since the last report nobody outside knows"
+            f"{month_words(str(peak['month']))}; since the last report nobody outside knows"
         ),
         data=frame,
         x="month",
@@ -143,7 +154,7 @@ def _stress(study: SettlementStudy, stressed: Ledger) -> Figure:
     last = frame[frame["series"] == _CHANGED].iloc[-1]
     return Figure(
         kind="line",
-        title=f"With {', '.join(what)} it ends at {last['low']:.1f} to {last['high']:.1f} bn",
+        title=f"With {', '.join(what)} " + _ends(study, float(last["low"]), float(last["high"])),
         data=frame,
         x="month",
         y="median",
@@ -160,6 +171,17 @@ def _stress(study: SettlementStudy, stressed: Ledger) -> Figure:
         headers={"month": "Month", "median": "Account (USD bn)", "series": "Series"},
         id="settlement-stress",
     )
+
+
+def _ends(study: SettlementStudy, low: float, high: float) -> str:
+    """Say where the changed account ends, or when it is down to the target where it always gets there."""
+    drained = study.drained_in
+    if drained is None or np.isnat(drained).any():
+        return f"it ends at {low:.1f} to {high:.1f} bn"
+    months = np.sort(drained).astype("datetime64[M]")
+    first, last = (month_words(str(months[int(q * (months.size - 1))])) for q in (0.05, 0.95))
+    down = "empty" if study.target_usd_bn == 0 else f"down to {study.target_usd_bn:g} bn"
+    return f"it is {down} by {last}" if first == last else f"it is {down} between {first} and {last}"
 
 
 def _narrowing(study: SettlementStudy) -> Figure:
@@ -233,10 +255,27 @@ def _netting_words(netting: NettingStudy, netted: str) -> str:
     )
 
 
+def _purchases(purchases: ExtraPurchases) -> TableBlock:
+    moved = {s: usd for s, usd in purchases.by_sector.items() if abs(usd) >= 5e6}
+    rows = [(display_name(s), usd / 1e9) for s, usd in moved.items()]
+    rows.append(("All goods", purchases.usd_a_year / 1e9))
+    return TableBlock(
+        title=f"What the programme adds to what {display_name(purchases.buyer)} buys from "
+        f"{display_name(purchases.seller)}",
+        frame=pd.DataFrame(rows, columns=["sector", "usd"]),
+        source="Counterpoise, the equilibrium with the order",
+        headers={"sector": "Goods", "usd": "Change"},
+        units={"usd": "USD bn a year"},
+        formats={"usd": _BN2},
+        note="Below zero: other goods are bought less. Goods that move by less than 5 mn are left out.",
+        id="table-settlement-programme",
+    )
+
+
 def _answers(study: SettlementStudy) -> TableBlock:
     table = study.answers.table.replace([np.inf], np.nan).drop(columns="never")
     return TableBlock(
-        title=f"From the end of {_words(str(study.answers.since))}",
+        title=f"From the end of {month_words(str(study.answers.since))}",
         frame=table,
         source="Counterpoise, closed form for the flows of the twelve months that follow",
         headers={"question": "If flows stay as they are, the account", "low": "5 %", "median": "50 %", "high": "95 %"},
@@ -308,7 +347,7 @@ def _bounds_note(reports: list[Observation]) -> str:
     ]
     return (
         "Points are one-sided where the report is: "
-        + ", ".join(f"{way} {_point(r):g} bn in {_words(str(r.month))}" for r, way in sides)
+        + ", ".join(f"{way} {_point(r):g} bn in {month_words(str(r.month))}" for r, way in sides)
         + "."
         if sides
         else ""
@@ -335,5 +374,6 @@ def _money(code: str) -> str:
     )
 
 
-def _words(month: str) -> str:
+def month_words(month: str) -> str:
+    """Return a month such as 2025-09 in words."""
     return _day(month).strftime("%B %Y")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from counterpoise.core.labels import index_of
 from counterpoise.data import load_table
 from counterpoise.data.concordance import goods_sectors
 from counterpoise.report.manifest import run_manifest, write_manifest
+from counterpoise.report.studies import Studies, run_studies
 from counterpoise.scenario import (
     CompiledScenario,
     Scenario,
@@ -118,7 +120,8 @@ class Story:
     ``seller`` and ``buyer`` are the pair (seller sells more than it buys); ``third`` and ``target`` who levies the
     duty and on whom, None without one. ``cases`` holds the counterfactuals by name; ``closures`` the headline case
     under every closure; ``reach`` the share of the gap closed by the purchase programme at each rate, obstacles as
-    they are and removed; ``alone`` each obstacle removed alone.
+    they are and removed; ``alone`` each obstacle removed alone. ``studies`` holds obstacles, settlement and the fund;
+    None where the scenario has neither obstacles nor an order.
     """
 
     scenario: Scenario
@@ -133,6 +136,7 @@ class Story:
     alone: tuple[tuple[str, float, float, float], ...]
     seed: int
     detail: ProductDetail
+    studies: Studies | None = None
 
     @property
     def headline(self) -> Case:
@@ -142,9 +146,11 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class StoryResult:
-    """The answer and where it is written."""
+    """The answer, the headlines of the studies beside it, their numbers, and where all of it is written."""
 
     sentences: tuple[str, ...]
+    headlines: tuple[str, ...]
+    studies: Mapping[str, Any]
     html_path: Path
     workbook_path: Path
     manifest_path: Path
@@ -171,11 +177,12 @@ def run_story(scenario: Scenario, out_dir: Path, progress: Tell | None = None, *
     NotConvergedError
         If a counterfactual has no equilibrium.
     """
-    from counterpoise.report.chapters import compose
+    from counterpoise.report.chapters import compose, headlines_of
     from counterpoise.report.html import write_html
     from counterpoise.report.workbook import write_workbook
 
     story = tell(scenario, progress, seed=seed)
+    studies = story.studies.facts() if story.studies is not None else {}
     manifest = run_manifest(
         inputs={"scenario": scenario.model_dump_json(by_alias=True).encode()},
         options={"scenario": scenario.name, "as_of": str(scenario.as_of), "closure": scenario.closure, "seed": seed},
@@ -183,6 +190,7 @@ def run_story(scenario: Scenario, out_dir: Path, progress: Tell | None = None, *
             "world": {"name": story.world.meta.name, "sources": list(story.world.meta.sources)},
             "draws": DRAWS,
             "solutions": {name: case.solution.facts() for name, case in story.cases.items()},
+            "studies": studies,
         },
     )
     document = compose(story, manifest)
@@ -194,7 +202,8 @@ def run_story(scenario: Scenario, out_dir: Path, progress: Tell | None = None, *
     if progress is not None:
         progress("writing", 3, 3)
     sentences = tuple(sentence.replace("**", "") for sentence in document.sentences)
-    return StoryResult(sentences, html_path, workbook_path, manifest_path)
+    headlines = tuple(words.replace("**", "") for words in headlines_of(story.studies))
+    return StoryResult(sentences, headlines, studies, html_path, workbook_path, manifest_path)
 
 
 def tell(scenario: Scenario, progress: Tell | None = None, *, seed: int = 0) -> Story:
@@ -230,6 +239,10 @@ def tell(scenario: Scenario, progress: Tell | None = None, *, seed: int = 0) -> 
     closures = {name: solve(_world_for(world, name), lead.compiled.shock, closure=name) for name in CLOSURES}
     if progress is not None:
         progress("what the order can reach", len(asked), len(asked))
+    studies = None
+    if {"obstacles", "order"} & {m.group_name for m in scenario.measure}:
+        order = cases["order"].solution if "order" in cases else None
+        studies = run_studies(scenario, world, seller, buyer, order, progress, seed=seed)
     return Story(
         scenario=scenario,
         world=world,
@@ -243,6 +256,7 @@ def tell(scenario: Scenario, progress: Tell | None = None, *, seed: int = 0) -> 
         alone=_one_obstacle_at_a_time(scenario, world, detail, seller, buyer),
         seed=seed,
         detail=detail,
+        studies=studies,
     )
 
 

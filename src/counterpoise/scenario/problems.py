@@ -33,10 +33,13 @@ _NESTED: dict[str, type[BaseModel]] = {
     "rates": schema.RateRow,
     "pair": schema.Pair,
     "target": schema.Target,
+    "lever": schema.Lever,
+    "cost": schema.LeverCost,
+    "milestone": schema.Milestone,
     "exemptions": schema.ExemptionList,
     "partial": schema.PartialExemption,
 }
-_COUNTRY_KEYS = ("origins", "destinations", "buyer", "seller", "countries", "origin", "destination")
+_COUNTRY_KEYS = ("origins", "destinations", "buyer", "seller", "countries", "origin", "destination", "payer")
 _CODE_KEYS = ("products", "except", "hs")
 _SELECTION = ("products", "sectors", "rates")
 
@@ -311,7 +314,57 @@ def _semantic(raw: Raw, vocabulary: Vocabulary, meant: set[tuple[str | int, ...]
                         (*at, "exempt"), f"no exemption list '{name}'{did_you_mean(name, exemptions)} Known: {known}"
                     )
                 )
-    return found
+    return found + list(_levers(raw, vocabulary))
+
+
+_LEVER_NEEDS: dict[str, tuple[str, ...]] = {
+    "tariff_cut": ("destination",),
+    "purchase": ("destination",),
+    "obstacle_removal": ("destination", "ave"),
+    "export_support": ("destination",),
+    "opened_line": ("destination", "potential_usd"),
+    "restraint": ("destination",),
+    "fund": ("gain", "scale_usd"),
+}
+_LEVER_MOST: dict[str, tuple[float, str]] = {
+    "tariff_cut": (1.0, "1, the whole duty"),
+    "obstacle_removal": (1.0, "1, the whole obstacle"),
+    "opened_line": (1.0, "1, the whole potential"),
+    "purchase": (0.95, "0.95 of the price"),
+    "export_support": (0.95, "0.95 of the price"),
+}
+
+
+def _levers(raw: Raw, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """Find what is wrong with levers: names, bounds, labels, dates, and keys that a kind needs."""
+    seen: dict[str, int] = {}
+    for index, entry in enumerate(_list(raw.get("lever"))):
+        lever, at = _table(entry), ("lever", index)
+        name, kind = lever.get("id"), lever.get("kind")
+        if isinstance(name, str):
+            if name in seen:
+                yield Finding((*at, "id"), f"'{name}' is also the id of lever {seen[name] + 1}; ids must differ")
+            seen.setdefault(name, index)
+        yield from _labels(at, lever, vocabulary)
+        low, high = lever.get("lower", 0.0), lever.get("upper")
+        if "upper" not in lever:
+            yield Finding(
+                (*at, "upper"), "is missing: a lever without an upper bound could grow without limit; give upper = ..."
+            )
+        elif isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+            yield Finding((*at, "upper"), f"{high:g} is below lower = {low:g}; expected lower <= upper")
+        if isinstance(kind, str) and kind in _LEVER_NEEDS:
+            for key in ("origin", *_LEVER_NEEDS[kind]):
+                if key not in lever:
+                    yield Finding((*at, key), f"{_MISSING}; a lever of kind {kind} needs it")
+            most = _LEVER_MOST.get(kind)
+            if most is not None and isinstance(high, int | float) and high > most[0]:
+                yield Finding((*at, "upper"), f"{high:g} is out of range; expected at most {most[1]}")
+        start, full = lever.get("available_from"), lever.get("full_by")
+        if type(start) is date and type(full) is date and full < start:
+            yield Finding((*at, "full_by"), f"{full} is before available_from {start}; swap them or mend one")
+        if "full_by" in lever and "available_from" not in lever:
+            yield Finding((*at, "available_from"), f"{_MISSING}; full_by says when a ramp ends, not when it begins")
 
 
 def _table(value: object) -> Raw:

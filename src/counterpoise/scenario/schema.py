@@ -18,7 +18,10 @@ __all__ = [
     "MAX_RATE",
     "Embargo",
     "ExemptionList",
+    "Lever",
+    "LeverCost",
     "Measure",
+    "Milestone",
     "Obstacle",
     "Pair",
     "PartialExemption",
@@ -225,6 +228,75 @@ class Pair(_Part):
     destination: Name
 
 
+class LeverCost(_Part):
+    """USD a year that a lever costs at a value v beside what the model counts: linear v + quadratic v^2 / 2."""
+
+    linear_usd: Annotated[float, Field(strict=True, allow_inf_nan=False)] = Field(
+        default=0.0, description="USD a year per unit of the lever."
+    )
+    quadratic_usd: Annotated[float, Field(strict=True, ge=0.0, allow_inf_nan=False)] = Field(
+        default=0.0, description="Rise of the marginal cost per unit of the lever, USD a year."
+    )
+    low_factor: Portion = Field(default=1.0, description="The curve at its low bound over the central one, 0 to 1.")
+    high_factor: Annotated[float, Field(strict=True, ge=1.0, allow_inf_nan=False)] = Field(
+        default=1.0, description="The curve at its high bound over the central one, 1 or more."
+    )
+    source: str = Field(default="own assumption", description="Where the numbers come from.")
+
+
+class Lever(_Part):
+    """Something that `counterpoise close` may move between bounds, beside what the measures of the pair already give."""
+
+    id: Slug = Field(description="Name within the scenario, in results.")
+    kind: Literal[
+        "tariff_cut", "purchase", "obstacle_removal", "export_support", "opened_line", "restraint", "fund"
+    ] = Field(
+        description="tariff_cut, obstacle_removal, opened_line: value is the share taken away or opened, 0 to 1; purchase, "
+        "export_support: share of the price that a budget pays, below 1; restraint: ad valorem equivalent; fund: USD a year."
+    )
+    title: str = Field(default="", description="One line for people.")
+    source: str = Field(default="own assumption", description="Where bounds and cost come from.")
+    origin: Name | None = Field(default=None, description="Country that sells; for a fund, where productivity rises.")
+    destination: Name | None = Field(default=None, description="Country that buys; a fund has none.")
+    payer: Name | None = Field(
+        default=None, description="Whose budget pays: the destination by default, the origin of support and funds."
+    )
+    sectors: Names = Field(description="Sectors of the world that it reaches.")
+    lower: Annotated[float, Field(strict=True, ge=0.0, allow_inf_nan=False)] = Field(
+        default=0.0, description="Least value."
+    )
+    upper: Annotated[float, Field(strict=True, gt=0.0, allow_inf_nan=False)] | None = Field(
+        default=None, description="Largest value; must be given."
+    )
+    ave: Level | None = Field(
+        default=None, description="Of an obstacle: ad valorem equivalent as it stands; 0.045 is 4.5 %."
+    )
+    potential_usd: Annotated[float, Field(strict=True, gt=0.0, allow_inf_nan=False)] | None = Field(
+        default=None, description="Of a line opened: USD a year in each sector at base-year prices."
+    )
+    gain: Annotated[float, Field(strict=True, gt=0.0, le=1.0, allow_inf_nan=False)] | None = Field(
+        default=None, description="Of a fund: productivity gain that is never reached; 0.05 is 5 %."
+    )
+    scale_usd: Annotated[float, Field(strict=True, gt=0.0, allow_inf_nan=False)] | None = Field(
+        default=None, description="Of a fund: USD a year that bring 63 % of the gain."
+    )
+    rent: Literal["lost", "kept"] = Field(
+        default="lost", description="Of a restraint: lost, buyers pay more elsewhere; kept, it is a duty."
+    )
+    cost: LeverCost = Field(default=LeverCost(), description="Cost beside what the model counts.")
+    available_from: Day | None = Field(default=None, description="Not before this day.")
+    full_by: Day | None = Field(default=None, description="In full from this day on, evenly in between.")
+    enabled: StrictBool = Field(default=True, description="False leaves the lever out.")
+
+
+class Milestone(_Part):
+    """A dated mark on the way, such as a summit."""
+
+    day: Day = Field(description="When.")
+    title: Name = Field(description="What.")
+    source: str = Field(default="", description="Where the date comes from.")
+
+
 class Target(_Part):
     """A published aim, as data beside the scenario."""
 
@@ -267,6 +339,10 @@ class Scenario(_Part):
     case: Case = Field(default="central", description="Which of low, central, high is used where a number has bounds.")
     pair: Pair | None = Field(default=None, description="The two countries whose gap is the subject.")
     target: Target | None = Field(default=None, description="A published aim that the results are held against.")
+    lever: tuple[Lever, ...] = Field(
+        default=(), description="What `counterpoise close` may move beside the measures of the pair."
+    )
+    milestone: tuple[Milestone, ...] = Field(default=(), description="Dated marks on the way.")
     exemptions: dict[str, ExemptionList] = Field(default_factory=dict, description="Named lists of exempt products.")
     measure: tuple[Measure, ...] = Field(default=(), description="What changes, each with its dates and source.")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from counterpoise.settle.accounts import Account, Arrangement, Freeze, Use, rate_path
     from counterpoise.settle.calibration import Fit, Observation, Prior, calibrate, draw_priors, observations, priors
-    from counterpoise.settle.case import PairCase, Programme, pair_case, trade_obligation_rows
+    from counterpoise.settle.case import PairCase, Programme, pair_case, trade_obligation_rows, trade_reported
     from counterpoise.settle.clearing import ClearingResult, Cycle, clear_cycles, cycles_of
     from counterpoise.settle.flows import TradeStream, month_range, monthly_from_annual
     from counterpoise.settle.ledger import Ledger, simulate
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "accounts": ("Account", "Arrangement", "Freeze", "Use", "rate_path"),
     "calibration": ("Fit", "Observation", "Prior", "calibrate", "draw_priors", "observations", "priors"),
-    "case": ("PairCase", "Programme", "pair_case", "trade_obligation_rows"),
+    "case": ("PairCase", "Programme", "pair_case", "trade_obligation_rows", "trade_reported"),
     "clearing": ("ClearingResult", "Cycle", "clear_cycles", "cycles_of"),
     "flows": ("TradeStream", "month_range", "monthly_from_annual"),
     "ledger": ("Ledger", "simulate"),
@@ -112,6 +112,7 @@ __all__ = [
     "study",
     "study_problems",
     "trade_obligation_rows",
+    "trade_reported",
     "union_tranches",
     "write_up_rate",
 ]

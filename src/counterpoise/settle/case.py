@@ -18,7 +18,7 @@ from counterpoise.settle.flows import Interpolation, Months, TradeStream, month_
 from counterpoise.settle.money import EXACT_LIMIT, Minor, split_exactly
 from counterpoise.settle.tables import currency, currency_of, shipped_rates
 
-__all__ = ["MONTHS", "START", "PairCase", "Programme", "pair_case", "trade_obligation_rows"]
+__all__ = ["MONTHS", "START", "PairCase", "Programme", "pair_case", "trade_obligation_rows", "trade_reported"]
 
 START = "2022-12"
 """First month of the rupee accounts with transactions: on 16 November 2022 there were none."""
@@ -294,6 +294,26 @@ def pair_case(
         else rate_path(held, span, depreciation_rate=depreciation_rate)
     )
     return PairCase(seller, buyer, held, span, MappingProxyType(sales), flows[buyer, seller], rate, notes, source)
+
+
+def trade_reported(a: str, b: str) -> bool:
+    """Say whether trade of two countries or regions is reported both ways, so that `pair_case` needs no own figures."""
+    if a == b or _unknown(a, b):
+        return False
+    if {a, b} == _RUPEE_PAIR:
+        return True
+    table = load_table("pairs")
+    return all(
+        bool(
+            table[table["exporter"].isin(_members(o)) & table["importer"].isin(_members(d))][
+                ["value_2023_usd", "value_2024_usd"]
+            ]
+            .notna()
+            .to_numpy()
+            .any()
+        )
+        for o, d in ((a, b), (b, a))
+    )
 
 
 def _unknown(a: str, b: str) -> list[str]:

@@ -177,6 +177,26 @@ class Ledger:
         first = self.arrangement.months[turned.argmax(axis=1)]
         return np.where(turned.any(axis=1), first, np.datetime64("NaT", "M"))
 
+    def first_at_most(self, label: str, level_usd_bn: float, since: np.datetime64) -> NDArray[np.datetime64]:
+        """Return the first month after ``since`` at whose end the account holds no more than a level.
+
+        Parameters
+        ----------
+        label
+            Account.
+        level_usd_bn
+            USD bn at each month's rate.
+        since
+            Month; only later ones count.
+
+        Returns
+        -------
+        One month per draw; NaT where it never comes to that.
+        """
+        months = self.arrangement.months
+        low = (self.usd_bn(label) <= level_usd_bn) & (months > since)
+        return np.where(low.any(axis=1), months[low.argmax(axis=1)], np.datetime64("NaT", "M"))
+
     def trial_balance(self, label: str, *, draw: int = 0) -> pd.DataFrame:
         """Return where an account's money came from and where it is: whole units that sum to zero.
 

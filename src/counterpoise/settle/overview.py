@@ -28,6 +28,9 @@ AS_OF = "2025-09"
 
 _RUPEE = "RUS:INR"
 
+_NEAR_USD_BN = 0.01
+"""What counts as down to a target: half the last digit that is shown."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SettlementStudy:
@@ -51,7 +54,7 @@ class SettlementStudy:
         What the numbers mean, in sentences.
     rules
         Dated rules, for rupee accounts.
-    cap_usd_bn, freezes, programme, refusal_rate, drain_by
+    cap_usd_bn, freezes, programme, refusal_rate, drain_by, target_usd_bn
         What was asked for.
     seed
         Seed of the draws.
@@ -70,7 +73,19 @@ class SettlementStudy:
     programme: Programme | None
     refusal_rate: float
     drain_by: str | None
+    target_usd_bn: float
     seed: int
+
+    @property
+    def drained_in(self) -> NDArray[np.datetime64] | None:
+        """First month in which the account, as changed, is down to the target; NaT in draws that never are.
+
+        None where no programme was asked for. Down is no more than 10 mn USD above the target.
+        """
+        if self.stressed is None or self.programme is None:
+            return None
+        before = np.datetime64(self.programme.first, "M") - np.timedelta64(1, "M")
+        return self.stressed.first_at_most(self.case.label, self.target_usd_bn + _NEAR_USD_BN, before)
 
     @property
     def reports(self) -> tuple[Observation, ...]:
@@ -104,7 +119,7 @@ class SettlementStudy:
                 "reports": self.fit.predicted().to_dict("records"),
             }
         if self.stressed is not None:
-            binds = self.stressed.limit_binds(label)
+            binds, drained = self.stressed.limit_binds(label), self.drained_in
             out["stress"] = {
                 "cap_usd_bn": self.cap_usd_bn,
                 "freezes": [
@@ -114,6 +129,10 @@ class SettlementStudy:
                 "programme_usd_bn_a_year": None
                 if self.programme is None
                 else float(np.median(np.asarray(self.programme.usd_a_year))) / 1e9,
+                "drained_in": None
+                if drained is None or np.isnat(drained).all()
+                else str(_middle(drained[~np.isnat(drained)])),
+                "drained_rate": None if drained is None else float((~np.isnat(drained)).mean()),
                 "months": self.stressed.band(label).to_dict("records"),
                 "limit_binds_in": None if np.isnat(binds).all() else str(_middle(binds[~np.isnat(binds)])),
                 "limit_binds_rate": float((~np.isnat(binds)).mean()),
@@ -218,6 +237,11 @@ def study(
         )  # fmt: skip
         stressed = simulate(arrangement)
     words = _words(pair, fit, baseline, stressed, found, cap_usd_bn)
+    if stressed is not None and programme is not None:
+        months = stressed.first_at_most(
+            pair.label, target_usd_bn + _NEAR_USD_BN, np.datetime64(programme.first, "M") - np.timedelta64(1, "M")
+        )
+        words = (*words, _drained_words(programme, months, target_usd_bn))
     rules = dated_rules() if pair.currency == "INR" else ()
     return SettlementStudy(
         pair,
@@ -233,6 +257,7 @@ def study(
         programme,
         refusal_rate,
         drain_by,
+        target_usd_bn,
         seed,
     )
 
@@ -328,6 +353,23 @@ def _words(
         )
         out.append(f"A cap of {cap_usd_bn:g} USD bn {words}.")
     return tuple(out)
+
+
+def _drained_words(programme: Programme, months: NDArray[np.datetime64], target_usd_bn: float) -> str:
+    """Say when a programme has brought the account down, and in how many draws it never does."""
+    a_year = float(np.median(np.asarray(programme.usd_a_year))) / 1e9
+    start = (
+        f"Extra purchases of {a_year:.2f} USD bn a year from {_in_words(np.datetime64(programme.first, 'M'))} on "
+        f"bring the account down to {target_usd_bn:g} "
+    )
+    reached = np.sort(months[~np.isnat(months)]).astype("datetime64[M]")
+    if reached.size == 0:
+        return f"{start}in none of the draws."
+    low, high = (reached[int(q * (reached.size - 1))] for q in (0.05, 0.95))
+    part = "" if reached.size == months.size else f" in {reached.size / months.size:.0%} of the draws,"
+    if low == high:
+        return f"{start.rstrip()}{part} in {_in_words(low)}."
+    return f"{start.rstrip()}{part} between {_in_words(low)} and {_in_words(high)}."
 
 
 @dataclass(frozen=True, slots=True, eq=False)

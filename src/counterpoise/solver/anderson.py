@@ -75,6 +75,13 @@ class Run(NamedTuple):
 
 
 class _Loop(NamedTuple):
+    """Where the loop stands.
+
+    ``dx`` and ``df`` (memory, n) hold differences of points and of residuals f = image - x; ``gram`` is df df' and
+    ``slope`` df f, both kept up to date row by row, so that a step reads the history three times. Rows beyond ``kept``
+    steps of age are finite, and masked out of the small system.
+    """
+
     x: Array
     image: Array
     violation: Array
@@ -83,6 +90,8 @@ class _Loop(NamedTuple):
     best_violation: Array
     dx: Array
     df: Array
+    gram: Array
+    slope: Array
     kept: Array
     damping: Array
     steps: Array
@@ -100,48 +109,65 @@ def accelerate(evaluate: Callable[[Array], tuple[Array, Array]], start: Array, o
     options
         Stopping and safeguards.
     """
-    memory = max(options.memory, 1)
-    image, violation = evaluate(start)
-    empty = jnp.zeros((memory, start.size), dtype=start.dtype)
-    one = jnp.ones((), dtype=start.dtype)
-    zero = jnp.zeros((), dtype=jnp.int32)
-    first = _Loop(start, image, violation, start, image, violation, empty, empty, zero, one, zero + 1)
 
     def unfinished(at: _Loop) -> Array:
         hopeful = jnp.isfinite(at.best_violation) & (at.damping > 1e-4)
         return (at.best_violation > options.rtol) & (at.steps < options.max_steps) & hopeful
 
-    def step(at: _Loop) -> _Loop:
-        f = at.image - at.x
-        usable = (jnp.arange(memory) < at.kept).astype(f.dtype)
-        df, dx = at.df * usable[:, None], at.dx * usable[:, None]
-        gram = df @ df.T
-        ridge = options.regularisation * jnp.trace(gram) + float(np.finfo(np.float64).tiny)
-        weights = cast(Array, jnp.linalg.solve(gram + jnp.diag(ridge + (1.0 - usable)), df @ f))
-        move = at.damping * f - weights @ (dx + at.damping * df)
-        move = jnp.where(jnp.all(jnp.isfinite(move)), move, at.damping * f)
-        longest = jnp.max(jnp.abs(move))
-        x = at.x + move * jnp.minimum(1.0, options.step_limit / jnp.maximum(longest, options.step_limit))
-        image, violation = evaluate(x)
-        steps = at.steps + 1
-        sound = jnp.isfinite(violation) & jnp.all(jnp.isfinite(image))
-        accepted = sound & (violation <= options.tolerated_growth * at.best_violation)
-        slot = jnp.mod(at.steps - 1, memory)
-        newer = sound & (violation < at.best_violation)
-        kept = jnp.minimum(at.kept + 1, options.memory)
-        return _Loop(
-            x=jnp.where(accepted, x, at.best_x),
-            image=jnp.where(accepted, image, at.best_image),
-            violation=jnp.where(accepted, violation, at.best_violation),
-            best_x=jnp.where(newer, x, at.best_x),
-            best_image=jnp.where(newer, image, at.best_image),
-            best_violation=jnp.where(newer, violation, at.best_violation),
-            dx=jnp.where(accepted, at.dx.at[slot].set(x - at.x), 0.0),
-            df=jnp.where(accepted, at.df.at[slot].set(image - x - f), 0.0),
-            kept=jnp.where(accepted, kept, 0),
-            damping=jnp.where(accepted, jnp.minimum(1.0, at.damping * 1.1), at.damping * 0.5),
-            steps=steps,
-        )
-
-    last = lax.while_loop(unfinished, step, first)
+    last = lax.while_loop(unfinished, lambda at: _step(evaluate, at, options), _begin(evaluate, start, options))
     return Run(last.best_x, last.best_violation, last.steps)
+
+
+def _begin(evaluate: Callable[[Array], tuple[Array, Array]], start: Array, options: Anderson) -> _Loop:
+    """Evaluate the map at the start; no history yet."""
+    memory = max(options.memory, 1)
+    image, violation = evaluate(start)
+    history = jnp.zeros((memory, start.size), dtype=start.dtype)
+    gram = jnp.zeros((memory, memory), dtype=start.dtype)
+    one = jnp.ones((), dtype=start.dtype)
+    zero = jnp.zeros((), dtype=jnp.int32)
+    return _Loop(
+        start, image, violation, start, image, violation, history, history, gram, gram[0], zero, one, zero + 1
+    )
+
+
+def _step(evaluate: Callable[[Array], tuple[Array, Array]], at: _Loop, options: Anderson) -> _Loop:
+    """Move to the accelerated point, or back to the best one when that makes things much worse."""
+    memory = max(options.memory, 1)
+    f = at.image - at.x
+    age = jnp.mod(at.steps - 2 - jnp.arange(memory), memory)
+    usable = (age < at.kept).astype(f.dtype)
+    gram = at.gram * usable[:, None] * usable[None, :]
+    ridge = options.regularisation * jnp.trace(gram) + float(np.finfo(np.float64).tiny)
+    weights = cast(Array, jnp.linalg.solve(gram + jnp.diag(ridge + (1.0 - usable)), at.slope * usable))
+    move = at.damping * f - weights @ at.dx - at.damping * (weights @ at.df)
+    move = jnp.where(jnp.all(jnp.isfinite(move)), move, at.damping * f)
+    longest = jnp.max(jnp.abs(move))
+    x = at.x + move * jnp.minimum(1.0, options.step_limit / jnp.maximum(longest, options.step_limit))
+    image, violation = evaluate(x)
+    following = image - x
+    sound = jnp.isfinite(violation) & jnp.all(jnp.isfinite(image))
+    accepted = sound & (violation <= options.tolerated_growth * at.best_violation)
+    newer = sound & (violation <= at.best_violation)
+    slot = jnp.mod(at.steps - 1, memory)
+    dx = lax.dynamic_update_index_in_dim(at.dx, jnp.where(accepted, x - at.x, 0.0), slot, 0)
+    changed = jnp.where(accepted, following - f, 0.0)
+    df = lax.dynamic_update_index_in_dim(at.df, changed, slot, 0)
+    slope = df @ jnp.where(accepted, following, 0.0)
+    # df f at the point before is known but for the new row, so the new row of df df' is the difference of the two.
+    row = lax.dynamic_update_index_in_dim(slope - at.slope, changed @ changed, slot, 0)
+    return _Loop(
+        x=jnp.where(accepted, x, at.best_x),
+        image=jnp.where(accepted, image, at.best_image),
+        violation=jnp.where(accepted, violation, at.best_violation),
+        best_x=jnp.where(newer, x, at.best_x),
+        best_image=jnp.where(newer, image, at.best_image),
+        best_violation=jnp.where(newer, violation, at.best_violation),
+        dx=dx,
+        df=df,
+        gram=at.gram.at[slot, :].set(row).at[:, slot].set(row),
+        slope=slope,
+        kept=jnp.where(accepted, jnp.minimum(at.kept + 1, options.memory), 0),
+        damping=jnp.where(accepted, jnp.minimum(1.0, at.damping * 1.1), at.damping * 0.5),
+        steps=at.steps + 1,
+    )

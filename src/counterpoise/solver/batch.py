@@ -38,12 +38,12 @@ from counterpoise.model import (
     initial_state,
     outcome,
     sweep,
-    terms_of,
+    terms_alike,
     trade_maps,
     unsupplied,
 )
 from counterpoise.solver.anderson import Anderson, accelerate
-from counterpoise.solver.engine import solver_named
+from counterpoise.solver.kernel import solver_named
 
 __all__ = ["Batch", "elasticity_draws", "solve_batch"]
 
@@ -56,7 +56,8 @@ _KEPT = (
     "purchase_cost_cf",
     "welfare_hat",
 )
-"""Quantities by country that every batch returns."""
+_KEPT_IF_USED = ("export_tax_revenue_cf", "quota_rent_cf")
+"""Quantities by country that every batch returns, and those that it returns where a shock has such a part."""
 
 
 class _Raw(NamedTuple):
@@ -100,9 +101,9 @@ def _compiled(
 ) -> _Raw:
     """Trace one chunk: elasticities (draws, S), and terms with or without a leading axis of draws."""
     countries, sectors = base.gross_output.shape
-    start, state_of = ravel_pytree(initial_state(countries, sectors))
 
     def one(theta: Array, terms: Terms) -> _Raw:
+        start, state_of = ravel_pytree(initial_state(countries, sectors, terms))
         drawn = base._replace(trade_elasticity=theta)
         trade = trade_maps(drawn, terms)
 
@@ -167,24 +168,32 @@ def solve_batch(
     elasticity = _draws_of_elasticity(world, listed, one_shock, trade_elasticity)
     for shock in listed:
         shock.require_labels(world)
+    raise_all(
+        InputError,
+        "the batch cannot be solved",
+        [f"shock {k}: {problem}" for k, shock in enumerate(listed) for problem in shock.opening_problems(world)],
+    )
     stranded = [
         f"shock {k}: {c} has no supplier of {s}" for k, shock in enumerate(listed) for c, s in unsupplied(world, shock)
     ]
     raise_all(NotConvergedError, "no equilibrium exists", stranded)
     count = len(elasticity)
     bound, options = closure_named(closure, world.countries), solver_named(solver)
+    if not isinstance(options, Anderson):
+        raise InputError(f"a batch is solved by 'anderson' or 'plain', not '{options.name}'")
     size = min(chunk, count)
     starts = range(0, count, size)
     done = 0
 
     with jax.enable_x64(True):
         base = baseline_of(world)
-        common = terms_of(world, listed[0])
+        made = terms_alike(world, listed)
+        common = made(listed[0])
 
     def run(first: int) -> _Raw:
         picked: list[int] = np.minimum(np.arange(first, first + size), count - 1).tolist()
         with jax.enable_x64(True):
-            terms = common if one_shock else _stacked([terms_of(world, listed[k]) for k in picked])
+            terms = common if one_shock else _stacked([made(listed[k]) for k in picked])
             raw: object = cast(Callable[..., object], _compiled)(
                 base,
                 jnp.asarray(elasticity[picked]),
@@ -246,7 +255,8 @@ def _labelled(world: World, result: Outcome, flows: bool) -> xr.Dataset:
     labels = dim_labels(world.countries, world.sectors)
     trade = np.asarray(result.flow_cf)
     draws = np.arange(len(trade))
-    fields = {name: np.asarray(getattr(result, name)) for name in _KEPT}
+    used = [name for name in _KEPT_IF_USED if getattr(result, name) is not None]
+    fields = {name: np.asarray(getattr(result, name)) for name in (*_KEPT, *used)}
     arrays = {
         name: xr.DataArray(values, dims=("draw", *variable(name).dims), attrs={"unit": variable(name).unit})
         for name, values in fields.items()
@@ -255,8 +265,8 @@ def _labelled(world: World, result: Outcome, flows: bool) -> xr.Dataset:
     arrays["pair_flow_cf"] = xr.DataArray(pairs, dims=("draw", "origin", "destination"), attrs={"unit": "USD"})
     if flows:
         arrays["flow_cf"] = xr.DataArray(trade, dims=("draw", *variable("flow_cf").dims), attrs={"unit": "USD"})
-    used = {dim for array in arrays.values() for dim in array.dims if dim != "draw"}
-    return xr.Dataset(arrays, coords={"draw": draws} | {str(d): list(labels[str(d)]) for d in used})
+    dims = {dim for array in arrays.values() for dim in array.dims if dim != "draw"}
+    return xr.Dataset(arrays, coords={"draw": draws} | {str(d): list(labels[str(d)]) for d in dims})
 
 
 def elasticity_draws(world: World, count: int, *, relative_sd: float = 0.25, seed: int = 0) -> NDArray[np.float64]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Mapping
-from functools import partial
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from jax import Array
-from jax.flatten_util import ravel_pytree
 
 from counterpoise.core import Shock, Solution, World
-from counterpoise.core.errors import InputError, NotConvergedError, did_you_mean, raise_all
+from counterpoise.core.errors import InputError, NotConvergedError, raise_all
 from counterpoise.core.solution import CONVERGED
 from counterpoise.model import (
     Baseline,
@@ -22,67 +21,17 @@ from counterpoise.model import (
     FixedLabour,
     Labour,
     Outcome,
-    State,
     Terms,
     baseline_of,
     closure_named,
     initial_state,
-    outcome,
-    residuals,
-    sweep,
+    quota_cells,
     terms_along,
-    trade_maps,
     unsupplied,
 )
-from counterpoise.solver.anderson import Anderson, accelerate
+from counterpoise.solver.kernel import SOLVERS, Answer, Reached, Solver, approach, solve_kernel, solver_named
 
-__all__ = ["SOLVERS", "PathPoint", "rebase", "solve", "solve_path", "solver_named"]
-
-SOLVERS: dict[str, Anderson] = {"anderson": Anderson(), "plain": Anderson(memory=0, max_steps=20000, name="plain")}
-"""Solvers by registered name: the default, and the plain iteration as an independent check."""
-
-_CONTINUATION = (4, 16)
-"""Numbers of steps in which a shock is approached when it cannot be solved at once."""
-
-
-class _Answer(NamedTuple):
-    """What the compiled solve returns."""
-
-    state: State
-    outcome: Outcome
-    residuals: dict[str, Array]
-    violation: Array
-    steps: Array
-
-
-def _solve_kernel(
-    base: Baseline, terms: Terms, start: State, *, closure: Closure, labour: Labour, options: Anderson
-) -> _Answer:
-    """Solve from a start, in one compiled call."""
-    return cast(_Answer, _compiled(base, terms, start, closure=closure, labour=labour, options=options))
-
-
-@partial(jax.jit, static_argnames=("closure", "labour", "options"))
-def _compiled(
-    base: Baseline, terms: Terms, start: State, *, closure: Closure, labour: Labour, options: Anderson
-) -> _Answer:
-    """Trace the whole solve: the maps of the shock, the accelerated iteration, and what follows from its end."""
-    trade = trade_maps(base, terms)
-    vector, state_of = ravel_pytree(start)
-
-    def evaluate(x: Array) -> tuple[Array, Array]:
-        following, violation = sweep(state_of(x), base, trade, closure, labour)
-        return ravel_pytree(following)[0], violation
-
-    run = accelerate(evaluate, vector, options)
-    state = state_of(run.x)
-    return _Answer(
-        state=state,
-        outcome=outcome(state, base, terms, trade, closure, labour),
-        residuals=residuals(state, base, trade, closure, labour),
-        violation=run.violation,
-        steps=run.steps,
-    )
+__all__ = ["SOLVERS", "PathPoint", "rebase", "require_usable", "solution_of", "solve", "solve_path", "solver_named"]
 
 
 def solve(
@@ -90,7 +39,7 @@ def solve(
     shock: Shock | None = None,
     *,
     closure: Closure | str = "fixed_world_share",
-    solver: Anderson | str = "anderson",
+    solver: Solver | str = "anderson",
     labour: Labour | None = None,
     throw: bool = True,
     rtol: float | None = None,
@@ -107,9 +56,9 @@ def solve(
         How aggregate deficits are pinned down: an instance, or ``"fixed_world_share"`` (default), ``"zero"``,
         ``"fixed_nominal"``.
     solver
-        An instance, or ``"anderson"`` (default), ``"plain"``.
+        An instance, or ``"anderson"`` (default), ``"newton_krylov"``, ``"plain"``.
     labour
-        `FixedLabour` (default) or `ElasticLabour`.
+        `FixedLabour` (default), `ElasticLabour`, or `SectorLabour` for the short run.
     throw
         Raise when no equilibrium is found; with False the Solution comes back with a status other than ``"converged"``.
     rtol
@@ -120,7 +69,8 @@ def solve(
     LabelError
         If the shock was made for other labels than the world's.
     InputError
-        If an option is unknown, or the closure is refused.
+        If an option is unknown, the closure is refused, a line cannot be opened, or scale economies are so strong that
+        the equilibrium need not be unique (see `counterpoise.solver.equilibria`).
     UnbalancedError
         If the world violates an accounting identity.
     NotConvergedError
@@ -131,7 +81,7 @@ def solve(
     return _solve(world, shock, closure=closure, solver=solver, labour=labour, throw=throw, rtol=rtol)
 
 
-def rebase(world: World, closure: Closure | str = "zero", *, solver: Anderson | str = "anderson") -> World:
+def rebase(world: World, closure: Closure | str = "zero", *, solver: Solver | str = "anderson") -> World:
     """Return the counterfactual of no shock as a new, balanced base year.
 
     The usual first step of replications: tables whose spending and income do not agree, or whose deficits are to be
@@ -150,15 +100,24 @@ def rebase(world: World, closure: Closure | str = "zero", *, solver: Anderson | 
 
 
 class PathPoint(NamedTuple):
-    """An equilibrium on the way to a shock, in levels of the numeraire; trade arrays are (N, N, S)."""
+    """An equilibrium on the way to a shock, in levels of the numeraire; trade arrays are (N, N, S).
+
+    ``price_rate`` is what the buyer pays over customs value, less 1; ``export_factor`` customs value over what the
+    producer gets; ``flow_if_open`` what a line would sell per unit of expenditure share that its opening adds.
+    """
 
     flow: np.ndarray
     unit_cost: np.ndarray
+    price_index: np.ndarray
     income: np.ndarray
+    wage_bill: np.ndarray
+    output: np.ndarray
     welfare: np.ndarray
     transfer: np.ndarray
     price_rate: np.ndarray
+    export_factor: np.ndarray
     flow_if_open: np.ndarray
+    log_labour: np.ndarray
 
 
 def solve_path(
@@ -167,7 +126,8 @@ def solve_path(
     fractions: np.ndarray,
     *,
     closure: Closure | str = "fixed_world_share",
-    solver: Anderson | str = "anderson",
+    solver: Solver | str = "anderson",
+    labour: Labour | None = None,
 ) -> list[PathPoint]:
     """Solve equilibria on the path from the baseline (0) to the shock (1), each started from the one before.
 
@@ -175,6 +135,8 @@ def solve_path(
     ----------
     fractions
         Rising positions on the path, see `counterpoise.model.terms_along`.
+    labour
+        As in `solve`.
 
     Raises
     ------
@@ -183,42 +145,58 @@ def solve_path(
     """
     world.require_balanced()
     shock.require_labels(world)
+    raise_all(InputError, "the shock cannot be used", shock.opening_problems(world))
     bound = closure_named(closure, world.countries)
     options = dataclasses.replace(solver_named(solver), rtol=min(1e-12, solver_named(solver).rtol))
     points: list[PathPoint] = []
     with jax.enable_x64(True):
         base = baseline_of(world)
-        state = initial_state(len(world.countries), len(world.sectors))
+        terms = terms_along(world, shock, 0.0)
+        state = initial_state(len(world.countries), len(world.sectors), terms)
         for fraction in fractions:
             terms = terms_along(world, shock, float(fraction))
-            answer = _solve_kernel(base, terms, state, closure=bound, labour=FixedLabour(), options=options)
+            answer = solve_kernel(base, terms, state, closure=bound, labour=labour or FixedLabour(), options=options)
             if not float(answer.violation) <= 1e-9:
                 raise NotConvergedError(
                     f"no equilibrium was found {100 * fraction:.1f} % of the way to the shock: largest violation "
                     f"{float(answer.violation):.3g}; try a smaller shock or another closure"
                 )
             state = answer.state
-            points.append(_path_point(base, terms, answer))
+            points.append(_path_point(world, shock, base, terms, answer))
     return points
 
 
-def _path_point(base: Baseline, terms: Terms, answer: _Answer) -> PathPoint:
-    """Collect what the decomposition needs; ``flow_if_open`` is what a closing line would sell per unit of openness."""
+def _path_point(world: World, shock: Shock, base: Baseline, terms: Terms, answer: Answer) -> PathPoint:
+    """Collect what the decomposition needs."""
     result = jax.device_get(answer.outcome)
     theta = np.asarray(base.trade_elasticity)[:, None, None]
-    price_factor = np.asarray(terms.price_factor)
-    kappa = price_factor / (1.0 + np.asarray(base.tariff_rate)) * np.asarray(terms.iceberg_cost_hat)
+    tariff_factor, subsidy = 1.0 + np.asarray(terms.tariff_rate), np.asarray(terms.purchase_subsidy_rate)
+    buyer = np.array(terms.price_factor)
+    seller = np.ones_like(buyer) if terms.export_tax_rate is None else 1.0 + np.asarray(terms.export_tax_rate)
+    cells = quota_cells(world, shock)
+    if len(cells):
+        at = (cells[:, 2], cells[:, 0], cells[:, 1])
+        part = shock.quota_exporter_share.to_numpy()[tuple(cells.T)]
+        rent = np.asarray(result.quota_wedge) / (part + (1.0 - part) / tariff_factor[at])
+        buyer[at] = (tariff_factor[at] + (1.0 - part) * rent / (1.0 + part * rent)) * (1.0 - subsidy[at])
+        seller[at] *= 1.0 + part * rent
+    kappa = buyer * seller / (1.0 + np.asarray(base.tariff_rate)) * np.asarray(terms.trade_cost_hat)
     landed = np.asarray(result.unit_cost_hat).T[:, :, None] * kappa / np.asarray(result.price_index_hat).T[:, None, :]
-    unhindered = np.asarray(base.expenditure_share) * landed**-theta / price_factor
-    flow_if_open = np.moveaxis(unhindered * np.asarray(result.expenditure_cf).T[:, None, :], 0, 2)
+    flow_if_open = landed**-theta / buyer * np.asarray(result.expenditure_cf).T[:, None, :]
+    wage_bill = np.asarray(base.value_added) * result.wage_hat * result.labour_hat
     return PathPoint(
         flow=result.flow_cf,
         unit_cost=result.unit_cost_hat,
+        price_index=result.price_index_hat,
         income=result.income_cf,
+        wage_bill=wage_bill,
+        output=result.gross_output_cf,
         welfare=result.welfare_hat,
         transfer=result.transfer_cf,
-        price_rate=np.moveaxis(price_factor - 1.0, 0, 2),
-        flow_if_open=flow_if_open,
+        price_rate=np.moveaxis(buyer - 1.0, 0, 2),
+        export_factor=np.moveaxis(seller, 0, 2),
+        flow_if_open=np.moveaxis(flow_if_open, 0, 2),
+        log_labour=np.log(result.labour_hat),
     )
 
 
@@ -227,83 +205,75 @@ def _solve(
     shock: Shock | None,
     *,
     closure: Closure | str,
-    solver: Anderson | str,
+    solver: Solver | str,
     labour: Labour | None,
     throw: bool,
     rtol: float | None,
 ) -> Solution:
     began = time.perf_counter()
     shock = Shock.none(world) if shock is None else shock
-    shock.require_labels(world)
+    require_usable(world, shock)
     bound = closure_named(closure, world.countries)
     _refuse_many_equilibria(world)
     options = solver_named(solver)
     if rtol is not None:
         options = dataclasses.replace(options, rtol=rtol)
+    with jax.enable_x64(True):
+        base = baseline_of(world)
+        found = approach(world, shock, base, bound, labour or FixedLabour(), options)
+        found = found._replace(answer=jax.device_get(found.answer))
+    solution = solution_of(world, shock, found, bound, labour, options, began)
+    if throw and not solution.converged:
+        raise NotConvergedError(_failure(world, solution, found, options), solution=solution)
+    return solution
+
+
+def require_usable(world: World, shock: Shock) -> None:
+    """Refuse a shock that has other labels, opens what cannot be opened, or leaves a buyer without any supplier.
+
+    Raises
+    ------
+    LabelError
+        If the shock was made for other labels.
+    InputError
+        If a line cannot be opened.
+    NotConvergedError
+        If a buyer is left without supplier: no equilibrium exists.
+    """
+    shock.require_labels(world)
+    raise_all(InputError, "the shock cannot be used", shock.opening_problems(world))
     stranded = [
         f"{country} has no supplier of {sector} left; lift the embargo from one origin, its own included"
         for country, sector in unsupplied(world, shock)
     ]
     raise_all(NotConvergedError, "no equilibrium exists", stranded)
-    with jax.enable_x64(True):
-        base = baseline_of(world)
-        answer, steps = _approach(world, shock, base, bound, labour or FixedLabour(), options)
-        answer = jax.device_get(answer)
-    worst = _by_name(answer.residuals)
-    status = _status(answer, worst, options)
-    solution = Solution(
+
+
+def solution_of(
+    world: World,
+    shock: Shock,
+    found: Reached,
+    closure: Closure,
+    labour: Labour | None,
+    options: Solver,
+    began: float,
+) -> Solution:
+    """Label an answer; ``began`` is when its solve started (`time.perf_counter`)."""
+    worst = _by_name(found.answer.residuals)
+    return Solution(
         world=world,
         shock=shock,
-        status=status,
-        closure=bound.name,
-        solver=options.name,
+        status=_status(found.answer, worst, options),
+        closure=closure.name,
+        solver=found.route,
         technology=_technology(world, labour),
         numeraire="world value added at its baseline value",
         residuals=worst,
-        iterations=steps,
+        iterations=found.steps,
         seconds=time.perf_counter() - began,
-        values=_values(answer.outcome),
+        values=_values(world, shock, found.answer.outcome),
+        labour=labour or FixedLabour(),
     )
-    if throw and not solution.converged:
-        raise NotConvergedError(_failure(world, solution, answer.residuals, options), solution=solution)
-    return solution
-
-
-def _approach(
-    world: World, shock: Shock, base: Baseline, closure: Closure, labour: Labour, options: Anderson
-) -> tuple[_Answer, int]:
-    """Solve at once, or by continuation in 4, then 16 steps when that fails; return the last answer, all sweeps."""
-    total = 0
-    start = initial_state(len(world.countries), len(world.sectors))
-    terms = terms_along(world, shock, 1.0)
-    answer = _solve_kernel(base, terms, start, closure=closure, labour=labour, options=options)
-    total += int(answer.steps)
-    for stages in _CONTINUATION:
-        if _reached(answer, options):
-            break
-        state = start
-        for stage in range(1, stages + 1):
-            terms = terms_along(world, shock, stage / stages)
-            answer = _solve_kernel(base, terms, state, closure=closure, labour=labour, options=options)
-            total += int(answer.steps)
-            if not _reached(answer, options):
-                break
-            state = answer.state
-    return answer, total
-
-
-def _reached(answer: _Answer, options: Anderson) -> bool:
-    """Say whether an answer is an equilibrium; NaN is not."""
-    return float(answer.violation) <= options.rtol
-
-
-def solver_named(solver: Anderson | str) -> Anderson:
-    """Return the solver of a name, or the instance itself; raise InputError for an unknown name."""
-    if isinstance(solver, Anderson):
-        return solver
-    if solver not in SOLVERS:
-        raise InputError(f"unknown solver '{solver}'{did_you_mean(solver, SOLVERS)} Known: {', '.join(SOLVERS)}")
-    return SOLVERS[solver]
 
 
 def _refuse_many_equilibria(world: World) -> None:
@@ -313,10 +283,15 @@ def _refuse_many_equilibria(world: World) -> None:
         f"{world.sectors[s]}: scale_elasticity x trade_elasticity = {product[s]:.3g}; expected at most 1"
         for s in np.flatnonzero(product > 1.0 + 1e-12).tolist()
     ]
-    raise_all(InputError, "the equilibrium need not be unique (Kucheryavyy, Lyn and Rodriguez-Clare 2023)", problems)
+    raise_all(
+        InputError,
+        "the equilibrium need not be unique (Kucheryavyy, Lyn and Rodriguez-Clare 2023); to search for all of them use "
+        "counterpoise.solver.equilibria",
+        problems,
+    )
 
 
-def _status(answer: _Answer, worst: Mapping[str, float], options: Anderson) -> str:
+def _status(answer: Answer, worst: Mapping[str, float], options: Solver) -> str:
     """Say how the solve ended; only an equilibrium with positive incomes is "converged"."""
     if not all(np.isfinite(value) for value in (float(answer.violation), *worst.values())):
         return "not_finite"
@@ -330,10 +305,14 @@ def _technology(world: World, labour: Labour | None) -> str:
     words = ["one sector" if len(world.sectors) == 1 else "multi-sector"]
     if bool(np.any(world.io_coefficient.to_numpy() > 0)):
         words.append("input-output links")
-    if bool(np.any(world.scale_elasticity.to_numpy() > 0)):
-        words.append("scale economies")
+    strength = world.scale_elasticity.to_numpy() * world.trade_elasticity.to_numpy()
+    if bool(np.any(strength > 0)):
+        bound = "the equilibrium is unique" if strength.max() <= 1.0 + 1e-12 else "equilibria can be many"
+        words.append(f"scale economies (scale x trade elasticity up to {strength.max():.3g}: {bound})")
     if labour is not None and labour.elasticity > 0:
         words.append(f"elastic labour ({labour.rebate})")
+    if labour is not None and not math.isinf(labour.mobility):
+        words.append(f"labour tied to sectors (mobility {labour.mobility:g})")
     return ", ".join(words)
 
 
@@ -341,29 +320,54 @@ def _by_name(gaps: Mapping[str, Array]) -> dict[str, float]:
     return {name: float(np.max(np.abs(values))) for name, values in gaps.items()}
 
 
-def _values(result: Outcome) -> dict[str, np.ndarray]:
+_OPTIONAL = ("sector_wage_hat", "export_tax_revenue_cf", "quota_rent_cf")
+"""Quantities that the equations leave out where a part is not used; a Solution then holds what they amount to."""
+
+_BARE = ("transfer_cf", "quota_wedge", "quota_volume", "quota_importer_rent", "quota_exporter_rent", *_OPTIONAL)
+"""Fields of an outcome that are no quantity of the vocabulary, or may be None."""
+
+
+def _values(world: World, shock: Shock, result: Outcome) -> dict[str, np.ndarray]:
     """Return the quantities of the vocabulary that follow from the compiled outcome, as bare arrays."""
-    values = {name: np.asarray(value) for name, value in result._asdict().items() if name != "transfer_cf"}
-    return values | {"real_wage_hat": values["wage_hat"] / values["consumer_price_hat"]}
+    values = {name: np.asarray(value) for name, value in result._asdict().items() if name not in _BARE}
+    values["real_wage_hat"] = values["wage_hat"] / values["consumer_price_hat"]
+    n, s = len(world.countries), len(world.sectors)
+    same_wage = np.broadcast_to(values["wage_hat"][:, None], (n, s))
+    nothing = np.broadcast_to(np.zeros(()), (n,))
+    for name, otherwise in zip(_OPTIONAL, (same_wage, nothing, nothing), strict=True):
+        found = getattr(result, name)
+        values[name] = otherwise if found is None else np.asarray(found)
+    values["quota_wedge_rate"] = np.broadcast_to(np.zeros(()), (n, n, s))
+    if result.quota_wedge is not None:
+        wedge = np.zeros((n, n, s))
+        wedge[tuple(quota_cells(world, shock).T)] = np.asarray(result.quota_wedge)
+        values["quota_wedge_rate"] = wedge
+    return values
 
 
-def _failure(world: World, solution: Solution, gaps: Mapping[str, Array], options: Anderson) -> str:
+def _failure(world: World, solution: Solution, found: Reached, options: Solver) -> str:
     """Say which condition is worst where, and what to try."""
+    gaps = found.answer.residuals
+    followed = f" Steps towards the shock end {100 * found.followed:.0f} % of the way." if found.followed > 0 else ""
     incomes: list[float] = solution.values["income_cf"].tolist()
     poor = [country for country, income in zip(world.countries, incomes, strict=True) if income <= 0]
     if poor:
         return (
             f"no equilibrium was found after {solution.iterations} sweeps: the income of {', '.join(poor)} is not "
             f"positive, since closure '{solution.closure}' makes it pay more abroad than it earns; take a smaller "
-            "shock or another closure"
+            f"shock or another closure.{followed}"
         )
     name = max(solution.residuals, key=lambda k: np.nan_to_num(solution.residuals[k], nan=np.inf))
     values = np.nan_to_num(np.abs(np.asarray(gaps[name])), nan=np.inf)
     cell = np.unravel_index(int(np.argmax(values)), values.shape)
-    where = ", ".join(labels[k] for labels, k in zip((world.countries, world.sectors), cell, strict=False))
+    if name == "quota":
+        i, j, s = quota_cells(world, solution.shock)[cell[0]].tolist()
+        where = f"{world.countries[i]} -> {world.countries[j]}, {world.sectors[s]}"
+    else:
+        where = ", ".join(labels[k] for labels, k in zip((world.countries, world.sectors), cell, strict=False))
     return (
-        f"no equilibrium was found ({solution.status}) after {solution.iterations} sweeps, continuation included: "
+        f"no equilibrium was found ({solution.status}) after {solution.iterations} sweeps: "
         f"the worst condition is {name} at {where}, off by {solution.residuals[name]:.3g} relative, expected at most "
-        f"{options.rtol:g}. Try a smaller shock first, a lower trade elasticity where it is extreme, another closure, "
-        f"or solver=Anderson(max_steps={10 * options.max_steps}); throw=False returns the last state"
+        f"{options.rtol:g}.{followed} Try a smaller shock first, a lower trade elasticity where it is extreme, another closure, "
+        f"or a solver with max_steps={10 * options.max_steps}; throw=False returns the last state"
     )

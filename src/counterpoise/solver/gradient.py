@@ -4,7 +4,7 @@ At an equilibrium x = F(x, p). For an outcome g(x, p) the implicit function theo
 
     dg/dp = g_p + v' F_p,    v = g_x + F_x' v
 
-The adjoint equation has the size of the state and is solved by GMRES; all derivatives are automatic, of the same
+The adjoint equation has the size of the state and is solved by the same accelerated iteration as the equilibrium; all derivatives are automatic, of the same
 equations.
 """
 
@@ -21,34 +21,44 @@ import numpy as np
 import xarray as xr
 from jax import Array
 from jax.flatten_util import ravel_pytree
-from jax.scipy.sparse import linalg
+from numpy.typing import NDArray
 
 from counterpoise.core import Solution
 from counterpoise.core.errors import InputError, NotConvergedError, did_you_mean
 from counterpoise.core.labels import dim_labels, index_of
+from counterpoise.core.variables import variable
 from counterpoise.model import (
+    OPTIONAL_PARTS,
     Baseline,
     Closure,
+    FixedLabour,
     Labour,
     Outcome,
     State,
     Terms,
     baseline_of,
+    closed_lines,
     closure_named,
+    initial_state,
     outcome,
+    quota_cells,
     sweep,
     terms_of,
     trade_maps,
 )
+from counterpoise.solver.anderson import Anderson, accelerate
 
 __all__ = ["Gap", "Gradient", "Objective", "Welfare", "gradient"]
 
 
-_KRYLOV = 60
-"""Vectors of the Krylov space before a restart."""
+_MEMORY = 20
+"""Differences kept by the accelerated iteration of the adjoint; on a linear equation it is as good as GMRES."""
 
-_RESTARTS = 20
-"""Restarts before giving up."""
+_STEPS = 1200
+"""Evaluations of the transposed map before giving up."""
+
+_UNLIMITED = 1e300
+"""The adjoint is linear, so steps need no safeguard of their length."""
 
 
 class Objective:
@@ -99,17 +109,27 @@ class Gradient:
     """Derivatives of one outcome at one equilibrium.
 
     ``value`` is the outcome; the arrays are labelled as the instruments and parameters they belong to: derivative per
-    unit of a rate (so 0.01 of it per percentage point) or per unit of a hat. ``trade_elasticity`` is (S,). Parameters
-    move with the baseline data held fixed, as in a sensitivity analysis. ``residual`` is the relative error of the
-    adjoint solve.
+    unit of a rate (so 0.01 of it per percentage point), of a hat, or of a USD, whether or not the shock uses the
+    instrument. Quotas are the exception: where there is none, there is no limit to move, and the derivative is 0. Where a
+    quota just binds or just does not, the outcome has a kink; the derivative is that of the side the solution is on.
+    ``trade_elasticity`` and ``scale_elasticity`` are (S,). Parameters move with the baseline data held fixed, as in a
+    sensitivity analysis. ``residual`` is the relative error of the adjoint solve.
     """
 
     value: float
     tariff_rate_cf: xr.DataArray
     purchase_subsidy_rate: xr.DataArray
+    export_tax_rate: xr.DataArray
     iceberg_cost_hat: xr.DataArray
+    non_tariff_cost_hat: xr.DataArray
     productivity_hat: xr.DataArray
+    labour_supply_hat: xr.DataArray
+    demand_hat: xr.DataArray
+    potential_flow: xr.DataArray
+    quota_limit: xr.DataArray
+    quota_exporter_share: xr.DataArray
     trade_elasticity: xr.DataArray
+    scale_elasticity: xr.DataArray
     residual: float
 
 
@@ -120,6 +140,7 @@ class _Adjoint(NamedTuple):
     base: Baseline
     terms: Terms
     error: Array
+    violation: Array
 
 
 @partial(jax.jit, static_argnames=("objective", "closure", "labour", "rtol"))
@@ -153,21 +174,23 @@ def _compiled(
     pull_state: Callable[[Array], tuple[Array]] = _vjp(moved, x)[1]
     scale = jnp.maximum(jnp.max(jnp.abs(goal_x)), float(np.finfo(np.float64).tiny))
 
-    def apply(v: Array) -> Array:
-        return v - pull_state(v)[0]
+    def adjoint_map(v: Array) -> tuple[Array, Array]:
+        image = goal_x / scale + pull_state(v)[0]
+        return image, jnp.max(jnp.abs(image - v)) / jnp.maximum(1.0, jnp.max(jnp.abs(v)))
 
-    adjoint: Array = _gmres(apply, goal_x / scale, tol=rtol, atol=0.0, restart=_KRYLOV, maxiter=_RESTARTS)[0]
-    error = jnp.max(jnp.abs(goal_x / scale - apply(adjoint))) / jnp.maximum(1.0, jnp.max(jnp.abs(adjoint)))
+    options = Anderson(rtol=rtol, max_steps=_STEPS, memory=_MEMORY, step_limit=_UNLIMITED, tolerated_growth=_UNLIMITED)
+    run = accelerate(adjoint_map, goal_x / scale, options)
+    adjoint, error = run.x, run.violation
     pull_parameters: Callable[[Array], tuple[Baseline, Terms]] = _vjp(partial(mapped, x), base, terms)[1]
     map_base, map_terms = pull_parameters(adjoint * scale)
     total_base = cast(Baseline, jax.tree.map(jnp.add, goal_base, map_base))
     total_terms = cast(Terms, jax.tree.map(jnp.add, goal_terms, map_terms))
-    return _Adjoint(value, total_base, total_terms, error)
+    violation = sweep(state, base, trade, closure, labour)[1]
+    return _Adjoint(value, total_base, total_terms, error, violation)
 
 
-# JAX does not annotate these two; what comes out is typed where it is used.
+# JAX does not annotate it; what comes out is typed where it is used.
 _vjp = cast(Any, jax.vjp)
-_gmres = cast(Any, linalg).gmres
 
 
 def _pulled(
@@ -210,27 +233,32 @@ def gradient(
     InputError
         If the outcome is unknown.
     """
-    from counterpoise.model import FixedLabour
-
     if not solution.converged:
         raise NotConvergedError(
             f"the solution is '{solution.status}'; a gradient needs an equilibrium", solution=solution
         )
-    world = solution.world
+    world, shock = solution.world, solution.shock
     objective = _objective(solution, outcome_of)
     bound = closure_named(closure or solution.closure, world.countries)
+    supply = labour or cast("Labour | None", solution.labour) or FixedLabour()
     with jax.enable_x64(True):
-        base, terms = baseline_of(world), terms_of(world, solution.shock)
+        base, terms = baseline_of(world), terms_of(world, shock, OPTIONAL_PARTS)
         raw: object = cast(Callable[..., object], _compiled)(
             base,
             terms,
-            state_of_solution(solution),
+            state_of_solution(solution, terms),
             objective=objective,
             closure=bound,
-            labour=labour or FixedLabour(),
+            labour=supply,
             rtol=0.1 * rtol,
         )
         answer = cast(_Adjoint, jax.device_get(raw))
+    if not float(answer.violation) <= _AT_EQUILIBRIUM:
+        raise InputError(
+            f"the solution is no equilibrium with closure '{bound.name}' and labour supply '{supply.name}': a condition "
+            f"is off by {float(answer.violation):.3g}, expected at most {_AT_EQUILIBRIUM:g}; pass the closure and labour "
+            "it was solved with (a solution of counterpoise.solver.variants has its own derivatives)"
+        )
     error = float(answer.error)
     if not error <= rtol:
         raise NotConvergedError(
@@ -239,34 +267,69 @@ def gradient(
         )
     labels = dim_labels(world.countries, world.sectors)
 
-    def array(name: str, dims: tuple[str, ...], values: Array) -> xr.DataArray:
-        return xr.DataArray(np.asarray(values), dims=dims, coords={d: list(labels[d]) for d in dims}, name=name)
+    def array(name: str, values: Array | NDArray[np.float64] | None) -> xr.DataArray:
+        dims = variable(name).dims
+        assert values is not None
+        coords = {d: list(labels[d]) for d in dims}
+        return xr.DataArray(np.asarray(values), dims=dims, coords=coords, name=name)
 
-    def trade(name: str, values: Array) -> xr.DataArray:
-        return array(name, ("origin", "destination", "sector"), np.moveaxis(np.asarray(values), 0, 2))  # pyright: ignore[reportArgumentType]
+    def trade(values: Array | None) -> NDArray[np.float64]:
+        return np.moveaxis(np.asarray(values), 0, 2)
 
+    slopes = answer.terms
+    spent = np.asarray(world.expenditure)
+    per_potential = (1.0 + world.tariff_rate.to_numpy()) / np.where(spent > 0, spent, 1.0)
+    of_limit, of_part = np.zeros_like(per_potential), np.zeros_like(per_potential)
+    if slopes.quotas is not None:
+        at = tuple(quota_cells(world, shock).T)
+        of_limit[at], of_part[at] = slopes.quotas.limit, slopes.quotas.exporter_share
     return Gradient(
         value=float(answer.value),
-        tariff_rate_cf=trade("tariff_rate_cf", answer.terms.tariff_rate),
-        purchase_subsidy_rate=trade("purchase_subsidy_rate", answer.terms.purchase_subsidy_rate),
-        iceberg_cost_hat=trade("iceberg_cost_hat", answer.terms.iceberg_cost_hat),
-        productivity_hat=array("productivity_hat", ("country", "sector"), answer.terms.productivity_hat),
-        trade_elasticity=array("trade_elasticity", ("sector",), answer.base.trade_elasticity),
+        tariff_rate_cf=array("tariff_rate_cf", trade(slopes.tariff_rate)),
+        purchase_subsidy_rate=array("purchase_subsidy_rate", trade(slopes.purchase_subsidy_rate)),
+        export_tax_rate=array("export_tax_rate", trade(slopes.export_tax_rate)),
+        iceberg_cost_hat=array("iceberg_cost_hat", trade(slopes.iceberg_cost_hat)),
+        non_tariff_cost_hat=array("non_tariff_cost_hat", trade(slopes.non_tariff_cost_hat)),
+        productivity_hat=array("productivity_hat", slopes.productivity_hat),
+        labour_supply_hat=array("labour_supply_hat", slopes.labour_supply_hat),
+        demand_hat=array("demand_hat", slopes.demand_hat),
+        potential_flow=array("potential_flow", trade(slopes.latent_share) * per_potential * ~closed_lines(shock)),
+        quota_limit=array("quota_limit", of_limit),
+        quota_exporter_share=array("quota_exporter_share", of_part),
+        trade_elasticity=array("trade_elasticity", answer.base.trade_elasticity),
+        scale_elasticity=array("scale_elasticity", answer.base.scale_elasticity),
         residual=error,
     )
 
 
-def state_of_solution(solution: Solution) -> State:
-    """Return the state (logs of hats) of a solution, to start another solve or an adjoint from it."""
-    output = solution.world.gross_output.to_numpy()
-    values = solution.values
+def state_of_solution(solution: Solution, terms: Terms) -> State:
+    """Return the state of a solution, with the parts that ``terms`` have, to start an adjoint from it."""
+    world, shock, values = solution.world, solution.shock, solution.values
+    output = world.gross_output.to_numpy()
     made = values["gross_output_cf"] / np.where(output > 0, output, 1.0)
+    state = initial_state(len(world.countries), len(world.sectors), terms)
+    export_revenue = scarcity = None
+    if state.export_revenue is not None:
+        part, wedge = shock.quota_exporter_share.to_numpy(), values["quota_wedge_rate"]
+        rent = wedge / (part + (1.0 - part) / (1.0 + shock.tariff_rate_cf.to_numpy()))
+        seller = (1.0 + shock.export_tax_rate.to_numpy()) * (1.0 + part * rent)
+        taken = (values["flow_cf"] * (1.0 - 1.0 / seller)).sum(axis=(1, 2))
+        export_revenue = jnp.asarray(taken / world.value_added.sum("sector").to_numpy())
+    if terms.quotas is not None:
+        wedge = values["quota_wedge_rate"][tuple(quota_cells(world, shock).T)]
+        scarcity = jnp.asarray(np.where(wedge > 0, np.log1p(wedge), -1.0))
     return State(
         wage=jnp.log(jnp.asarray(values["wage_hat"])),
         price=jnp.log(jnp.asarray(values["price_index_hat"])),
         output=jnp.where(output > 0, jnp.log(jnp.maximum(jnp.asarray(made), 1e-30)), 0.0),
         labour=jnp.log(jnp.asarray(values["labour_hat"])),
+        export_revenue=export_revenue,
+        scarcity=scarcity,
     )
+
+
+_AT_EQUILIBRIUM = 1e-6
+"""Violation of a condition above which a solution is one of other equations: a thousand times what a solve leaves."""
 
 
 def _objective(

@@ -19,6 +19,7 @@ from counterpoise.solver.anderson import Run
 __all__ = ["Newton", "find_zero"]
 
 _jacfwd = cast(Any, jax.jacfwd)
+_solve = cast(Callable[[Array, Array], Array], jnp.linalg.solve)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def find_zero(evaluate: Callable[[Array], tuple[Array, Array]], start: Array, op
         return (at.violation > options.rtol) & (at.steps < options.max_steps)
 
     def step(at: _Loop) -> _Loop:
-        move = -jnp.linalg.solve(_jacfwd(values)(at.x), at.value)
+        move = -_solve(_jacfwd(values)(at.x), at.value)
         longest = jnp.max(jnp.abs(move))
         move = move * jnp.minimum(1.0, options.step_limit / jnp.maximum(longest, options.step_limit))
 

@@ -1,7 +1,7 @@
 """Two published models beside the main one, solved: fixed varieties with profits, and a local-distribution margin.
 
-An `Economy` is a world with one of these models bound to it: the base-year arrays are made once, so that a warm solve is
-the compiled kernel and nothing else. `solve_variant` turns a Shock into a labelled Solution; `equilibrium` is the bare
+An `Economy` is a world with a model bound to it: the base-year arrays are made once, so that a warm solve is the
+compiled kernel and nothing else. `solve_variant` turns a Shock into a labelled Solution; `equilibrium` is the bare
 solve that `counterpoise.policy.tariffs` optimises over.
 """
 
@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from counterpoise.core import Shock, Solution, World
 from counterpoise.core.errors import InputError, LabelError, NotConvergedError, did_you_mean, raise_all
 from counterpoise.core.solution import CONVERGED
-from counterpoise.model import FixedLabour, Labour, Outcome, margin, ossa
+from counterpoise.model import Closure, FixedLabour, Labour, Outcome, margin, ossa
 from counterpoise.solver.anderson import Anderson, Run, accelerate
+from counterpoise.solver.engine import solve
 from counterpoise.solver.newton import Newton, find_zero
 
 __all__ = [
@@ -93,18 +94,38 @@ MARGIN = Variant(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Economy:
-    """A world with a variant bound to it: ``base`` holds its base-year arrays, ``closure`` names what pins transfers."""
+    """A world with a model bound to it.
+
+    Attributes
+    ----------
+    world, variant, labour
+        The base year, the model, and how labour is supplied.
+    base
+        Base-year arrays of the variant.
+    closure
+        Registered name of what pins transfers.
+    background
+        What changes besides tariffs, and the tariffs in force; None: the base year's. Only the main model has any.
+    main_closure
+        The closure of the main model; None for a variant beside it.
+    """
 
     world: World
     variant: Variant
     base: Any
     closure: str
     labour: Labour
+    background: Shock | None = None
+    main_closure: Closure | None = None
 
     @property
-    def tariff_factor(self) -> Numbers:
-        """Baseline 1 + tariff_rate (N, N, S)."""
-        return 1.0 + self.world.tariff_rate.to_numpy()
+    def in_force(self) -> Shock:
+        """The shock that holds where nobody has chosen anything."""
+        return Shock.none(self.world) if self.background is None else self.background
+
+    def with_tariffs(self, tariff_factor: Numbers, note: str) -> Shock:
+        """Return the shock in force with other tariff factors (N, N, S)."""
+        return self.in_force.with_array("tariff_rate_cf", tariff_factor - 1.0, note)
 
 
 class Equilibrium(NamedTuple):
@@ -143,7 +164,12 @@ def profits_economy(world: World, closure: str = "fixed_nominal") -> Economy:
 
 
 def margin_economy(
-    world: World, margin_rate: float | Mapping[str, float], labour: Labour | None = None, *, default: float = 0.0
+    world: World,
+    margin_rate: float | Mapping[str, float],
+    labour: Labour | None = None,
+    *,
+    default: float = 0.0,
+    value_added_share: float = 1.0,
 ) -> Economy:
     """Bind the model with a local-distribution margin to a world.
 
@@ -157,6 +183,8 @@ def margin_economy(
         `FixedLabour` (default) or `ElasticLabour`.
     default
         Rate of the countries that ``margin_rate`` does not name.
+    value_added_share
+        What producers do not spend on inputs, in (0, 1]; 1 is the model without inputs.
 
     Raises
     ------
@@ -177,10 +205,14 @@ def margin_economy(
         problems.append("the base year has tariffs; the model starts from none")
     if not bool(np.all((rate >= 0) & (rate < 1))):
         problems.append("margin_rate is outside [0, 1)")
+    if not 0 < value_added_share <= 1:
+        problems.append(f"value_added_share = {value_added_share}; expected more than 0, at most 1")
     raise_all(InputError, "a local-distribution margin does not fit this world", problems)
     supplied = labour or FixedLabour()
     with jax.enable_x64(True):
-        return Economy(world, MARGIN, margin.margin_base(world, rate, supplied), "fixed_world_share", supplied)
+        return Economy(
+            world, MARGIN, margin.margin_base(world, rate, supplied, value_added_share), "fixed_world_share", supplied
+        )
 
 
 def _unfit(world: World) -> list[str]:
@@ -236,13 +268,9 @@ def equilibrium(
     with jax.enable_x64(True):
         still = variant.start(economy.base)
         factor = jnp.asarray(tariff_factor)
-        for first in (still,) if start is None else (start, still):
-            raw: object = cast(Callable[..., object], _compiled)(
-                economy.base, factor, first, variant=variant, options=variant.solver
-            )
-            run = cast(Run, raw)
-            if float(run.violation) <= variant.solver.rtol:
-                break
+        run = _run(economy, factor, still if start is None else start)
+        if start is not None and not float(run.violation) <= variant.solver.rtol:
+            run = _run(economy, factor, still)
     found = Equilibrium(run.x, float(run.violation), int(run.steps))
     if throw and not found.violation <= variant.solver.rtol:
         raise NotConvergedError(
@@ -250,6 +278,12 @@ def equilibrium(
             f"most {variant.solver.rtol:g}; try a smaller shock first"
         )
     return found
+
+
+def _run(economy: Economy, factor: Array, start: Array) -> Run:
+    """Call the compiled solve."""
+    call = cast(Callable[..., object], _compiled)
+    return cast(Run, call(economy.base, factor, start, variant=economy.variant, options=economy.variant.solver))
 
 
 def solve_variant(
@@ -260,9 +294,9 @@ def solve_variant(
     Parameters
     ----------
     economy
-        From `profits_economy` or `margin_economy`.
+        From `profits_economy`, `margin_economy` or `counterpoise.solver.main_variant.main_economy`.
     shock
-        Tariffs only; None changes nothing.
+        Tariffs only, under a variant beside the main model; None is the shock in force.
     start
         State to start from, see `equilibrium`.
     throw
@@ -279,7 +313,9 @@ def solve_variant(
     """
     began = time.perf_counter()
     world, variant = economy.world, economy.variant
-    shock = Shock.none(world) if shock is None else shock
+    shock = economy.in_force if shock is None else shock
+    if economy.main_closure is not None:
+        return solve(world, shock, closure=economy.main_closure, labour=economy.labour, throw=throw)
     shock.require_labels(world)
     _require_tariffs_alone(shock)
     factor = 1.0 + shock.tariff_rate_cf.to_numpy()
@@ -289,7 +325,7 @@ def solve_variant(
             economy.base, jnp.asarray(factor), found.x, variant=variant
         )
         result, gaps = cast("tuple[Outcome, dict[str, Array]]", jax.device_get(raw))
-    values = {name: np.asarray(value) for name, value in result._asdict().items() if name != "transfer_cf"}
+    values = {name: np.asarray(value) for name, value in result._asdict().items() if name != "transfer_cf" and value is not None}
     converged = found.violation <= variant.solver.rtol
     labour = economy.labour
     parts = [variant.name] + ([f"elastic labour ({labour.rebate})"] if labour.elasticity > 0 else [])
@@ -310,9 +346,7 @@ def solve_variant(
 
 def _require_tariffs_alone(shock: Shock) -> None:
     """Refuse shocks that the variants do not hold."""
-    still = {"purchase_subsidy_rate": 0.0, "iceberg_cost_hat": 1.0, "productivity_hat": 1.0, "embargo": False}
-    moved = [name for name, value in still.items() if bool((getattr(shock, name) != value).any())]
-    problems = [f"{name} changes; use counterpoise.solver.solve for it" for name in moved]
+    problems = [f"{name} changes; use counterpoise.solver.solve for it" for name in shock.moved]
     raise_all(InputError, "this model variant takes tariffs alone", problems)
 
 

@@ -1,17 +1,23 @@
 r"""Welfare taken apart: the published one-step linearisation, and an exact decomposition along the path to the shock.
 
-For country j, with F = final demand, I = income, and all differentials along the path (see
+For country j, with I = income, p = c times the export factor the price at customs, q = X / p / d what arrives, b the
+buyer's price over customs value, e customs value over the producer's, and all differentials along the path (see
 ``docs/explanation/model.md``)::
 
-    I dlnW =   sum_s [ sum_k X_jks dln c_js - sum_i X_ijs dln c_is ]              terms of trade
-             + sum_s sum_i t_ijs X_ijs (dln X_ijs - dln c_is - dln d_ijs)         volume of trade
+    I dlnW =   sum_s [ sum_k X_jks dln p_jks - sum_i X_ijs dln p_ijs ]            terms of trade
+             + sum_s sum_i (b_ijs - 1) X_ijs dln q_ijs                            volume of trade: imports,
+             + sum_s sum_k (1 - 1 / e_jks) X_jks (dln q_jks + dln d_jks)            and exports
              - sum_s sum_i X_ijs dln d_ijs                                        trade technology
              + sum_s Y_js dln A_js                                                technology
              + dD_j                                                               transfers
+             + w_j L_j VA_j dln L_j                                               labour
+             + sum_s psi_s Y_js dln (Y_js / b_js)                                 scale
+             + sum_s (alpha_js - alpha'_js) I_j dln P_js                          tastes
 
 The linearisation takes the first two once, at baseline values, for a finite change. The exact parts integrate W dlnW
 over the whole path: equilibria are solved at Chebyshev nodes, interpolated, differentiated and integrated
-(Clenshaw-Curtis), so that the parts add up to the exact change of welfare to the accuracy the result states.
+(Clenshaw-Curtis), so that the parts add up to the exact change of welfare to the accuracy the result states. W is real
+income at the tastes after the shock.
 
 References
 ----------
@@ -30,16 +36,25 @@ from numpy.typing import NDArray
 
 from counterpoise.core import Shock, Solution, World
 from counterpoise.core.errors import InputError, NotConvergedError
-from counterpoise.model import Closure
-from counterpoise.solver.anderson import Anderson
+from counterpoise.model import Closure, Labour, closed_lines, latent_share
 from counterpoise.solver.engine import solve_path
+from counterpoise.solver.kernel import Solver
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["PARTS", "PathDecomposition", "linearised_welfare", "midpoint_welfare", "path_decomposition"]
 
-PARTS = ("terms_of_trade", "volume_of_trade", "trade_technology", "technology", "transfers")
+PARTS = (
+    "terms_of_trade",
+    "volume_of_trade",
+    "trade_technology",
+    "technology",
+    "transfers",
+    "labour",
+    "scale",
+    "tastes",
+)
 """The parts of the exact decomposition, in the order of the formula."""
 
 _NODES = (9, 17, 33, 65)
@@ -50,7 +65,7 @@ _NODES = (9, 17, 33, 65)
 class PathDecomposition:
     """Exact welfare change and its parts, in percent of baseline real income.
 
-    ``parts_pct`` is (N, 5) in the order of `PARTS`, ``welfare_pct`` (N,) the exact change from the two end points,
+    ``parts_pct`` is (N, 8) in the order of `PARTS`, ``welfare_pct`` (N,) the exact change from the two end points,
     ``largest_discrepancy_pct`` how far the parts are from adding up anywhere, ``nodes`` the equilibria solved on the
     path.
     """
@@ -130,7 +145,7 @@ def midpoint_welfare(
     steps: int,
     *,
     closure: Closure | str = "fixed_world_share",
-    solver: Anderson | str = "anderson",
+    solver: Solver | str = "anderson",
 ) -> NDArray[np.float64]:
     """Return the linearisation added up over ``steps`` steps along the path, evaluated at midpoints, (N,) percent.
 
@@ -163,7 +178,8 @@ def path_decomposition(
     shock: Shock,
     *,
     closure: Closure | str = "fixed_world_share",
-    solver: Anderson | str = "anderson",
+    solver: Solver | str = "anderson",
+    labour: Labour | None = None,
     nodes: int | None = None,
     atol_pct: float = 1e-7,
 ) -> PathDecomposition:
@@ -171,8 +187,8 @@ def path_decomposition(
 
     Parameters
     ----------
-    world, shock, closure, solver
-        As in `counterpoise.solver.solve`; the world must have constant returns and fixed labour.
+    world, shock, closure, solver, labour
+        As in `counterpoise.solver.solve`.
     nodes
         Chebyshev nodes; by default 9, 17, 33, 65 are tried until the parts add up to ``atol_pct``.
     atol_pct
@@ -181,48 +197,51 @@ def path_decomposition(
     Raises
     ------
     NotConvergedError
-        If the parts do not add up to ``atol_pct`` with the most nodes.
-    InputError
-        If the world has scale economies, for which the formula does not hold.
+        If the parts do not add up to ``atol_pct`` with the most nodes, as where a quota starts to bind on the way.
     """
-    if np.any(world.scale_elasticity.to_numpy() != 0):
-        raise InputError("the path decomposition holds for constant returns; this world has a scale_elasticity above 0")
     result: PathDecomposition | None = None
     for count in _NODES if nodes is None else (nodes,):
-        result = _decompose(world, shock, closure, solver, count)
+        result = _decompose(world, shock, closure, solver, labour, count)
         if result.largest_discrepancy_pct <= atol_pct:
             return result
     assert result is not None
     raise NotConvergedError(
         f"the parts of the welfare change miss its exact value by {result.largest_discrepancy_pct:.3g} points with "
-        f"{result.nodes} nodes, expected at most {atol_pct:g}; split the shock in two, or raise atol_pct"
+        f"{result.nodes} nodes, expected at most {atol_pct:g}; split the shock in two (where a quota starts to bind, if "
+        "there is one), or raise atol_pct"
     )
 
 
 def _decompose(
-    world: World, shock: Shock, closure: Closure | str, solver: Anderson | str, count: int
+    world: World, shock: Shock, closure: Closure | str, solver: Solver | str, labour: Labour | None, count: int
 ) -> PathDecomposition:
     """Integrate the parts over the path with ``count`` Chebyshev nodes."""
     position, derivative, weight = chebyshev(count)
-    path = solve_path(world, shock, position, closure=closure, solver=solver)
+    path = solve_path(world, shock, position, closure=closure, solver=solver, labour=labour)
     stack = {name: np.stack([getattr(point, name) for point in path]) for name in path[0]._fields}
-    flow, cost, income, welfare = stack["flow"], np.log(stack["unit_cost"]), stack["income"], stack["welfare"]
+    flow, income, output = stack["flow"], stack["income"], stack["output"]
 
     def slope(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.tensordot(derivative, values, axes=1)
 
-    flow_slope, cost_slope = slope(flow), slope(cost)
     foreign = 1.0 - np.eye(len(world.countries))[None, :, :, None]
-    traded = flow * foreign * cost_slope[:, :, None, :]
+    log_cost, log_price = np.log(stack["unit_cost"]), np.log(stack["price_index"])
+    customs_slope = slope(log_cost[:, :, None, :] + np.log(stack["export_factor"]))
+    traded = flow * foreign * customs_slope
     terms = traded.sum(axis=(2, 3)) - traded.sum(axis=(1, 3))
-    # An embargo's closing share a stands for d^-theta: X dln d = -(X / a) da / theta, and X / a stays finite.
-    theta = world.trade_elasticity.to_numpy()
-    log_iceberg = np.log(shock.iceberg_cost_hat.to_numpy())
-    closing = np.where(shock.embargo.to_numpy(), 1.0, 0.0)
-    barrier = flow * log_iceberg + stack["flow_if_open"] * closing / theta
-    rate = stack["price_rate"]
-    volume = (rate * (flow_slope - flow * cost_slope[:, :, None, :] - barrier)).sum(axis=(1, 3))
-    output = flow.sum(axis=2)
+    # A share w that opens or closes stands for d^-theta: X dln d = -(X / w) dw / theta, and X / w stays finite.
+    log_cost_of_trade = np.log(shock.iceberg_cost_hat.to_numpy() * shock.non_tariff_cost_hat.to_numpy())
+    opening = latent_share(world, shock) - world.expenditure_share.to_numpy() * closed_lines(shock)
+    barrier = flow * log_cost_of_trade - stack["flow_if_open"] * opening / world.trade_elasticity.to_numpy()
+    shipped = slope(flow) - flow * customs_slope
+    volume = (stack["price_rate"] * (shipped - barrier)).sum(axis=(1, 3))
+    volume = volume + ((1.0 - 1.0 / stack["export_factor"]) * shipped).sum(axis=(2, 3))
+    psi = world.scale_elasticity.to_numpy()
+    log_output = np.log(np.where(output > 0, output, 1.0))
+    log_bundle = (log_cost + psi * log_output) / (1.0 + psi)
+    alpha = world.consumption_share.to_numpy() * shock.demand_hat.to_numpy() ** position[:, None, None]
+    alpha = alpha / alpha.sum(axis=2, keepdims=True)
+    welfare = income / income[0] * np.exp(-(alpha[-1] * (log_price - log_price[0])).sum(axis=2))
     parts = np.stack(
         [
             terms,
@@ -230,6 +249,9 @@ def _decompose(
             -barrier.sum(axis=(1, 3)),
             (output * np.log(shock.productivity_hat.to_numpy())).sum(axis=2),
             slope(stack["transfer"]),
+            stack["wage_bill"] * slope(stack["log_labour"]),
+            (psi * output * slope(log_output - log_bundle)).sum(axis=2),
+            ((alpha - alpha[-1]) * income[:, :, None] * slope(log_price)).sum(axis=2),
         ],
         axis=-1,
     )

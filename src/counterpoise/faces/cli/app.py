@@ -11,15 +11,18 @@ from counterpoise import __version__
 from counterpoise.core.errors import WorkbenchError
 from counterpoise.faces.cli import (
     bench,
+    close,
     data,
     doctor,
     estimate,
     frictions,
+    fund,
     gap,
     products,
     replicate,
     run,
     scenarios,
+    settle,
     simulate,
 )
 
@@ -50,8 +53,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Counterpoise: two countries trade out of balance, a third one raises its tariffs. What follows, and what "
     "is the way back?",
-    epilog="Exit status: 0 done, 2 input, 3 data, 4 no equilibrium. Data go to standard output, messages to standard "
-    "error.",
+    epilog="Exit status: 0 done, 2 input, 3 data, 4 no equilibrium, or a target out of reach. Data go to standard "
+    "output, messages to standard error.",
 )
 
 
@@ -74,7 +77,10 @@ app.command("run")(run.run)
 app.command("gap")(gap.gap_command)
 app.command("products")(products.products_command)
 app.command("simulate")(simulate.simulate)
+app.command("close")(close.close)
 app.command("frictions")(frictions.frictions)
+app.command("settle")(settle.settle)
+app.command("fund")(fund.fund_command)
 app.command("replicate")(replicate.replicate_command)
 app.command("bench")(bench.bench_command)
 app.add_typer(estimate.app, name="estimate")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
 from counterpoise.faces.cli.options import AsJson, AsOf, Offline, Output, Seed, overrides_of
-from counterpoise.faces.cli.show import bn, number, print_json, print_table, progress, say, write_table
+from counterpoise.faces.cli.pages import write_result
+from counterpoise.faces.cli.show import bn, number, print_json, print_table, progress, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,9 +40,19 @@ def frictions(
             "brackets are low, central, high. Repeatable.",
         ),
     ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            metavar="FILE",
+            help="Your own numbers as a TOML file: legs of corridors, ways to pay, any parameter, preferences; --set "
+            "comes on top.",
+        ),
+    ] = None,
     attribute: Annotated[
-        bool, typer.Option("--attribute", help="Solve what taking each obstacle away does to trade and gap.")
-    ] = False,
+        bool,
+        typer.Option("--attribute/--no-attribute", help="Solve what taking each obstacle away does to trade and gap."),
+    ] = True,
     whole: Annotated[
         bool, typer.Option("--whole", help="Take obstacles away altogether, not only the part that could be.")
     ] = False,
@@ -54,6 +67,7 @@ def frictions(
     from counterpoise.friction.ranges import check_case
 
     world = load_world()
+    _require_known(world, a, b)
     sectors = _sectors(world, sector)
     report = friction_report(
         a,
@@ -61,16 +75,26 @@ def frictions(
         sectors,
         case=check_case(case),
         as_of=_day(as_of),
-        overrides=friction_overrides(overrides_of(settings)),
+        overrides=_merged(_from_file(file), friction_overrides(overrides_of(settings))),
         flow_usd=_by_sector(world, "flow", a, b, sectors),
         tariff_rate=_by_sector(world, "tariff_rate", a, b, sectors),
     )
     document = report.to_json()
-    attribution = _attribution(world, report, whole=whole, seed=seed) if attribute else None
+    outside = [c for c in (a, b) if c not in world.countries]
+    attribution = _attribution(world, report, whole=whole, seed=seed) if attribute and not outside else None
     if attribution is not None:
         document["attribution"] = {"rows": attribution.to_dict("records"), **attribution.attrs}
     if output is not None:
-        write_table(output, report.rows, document=document)
+        from counterpoise.report.frictions import frictions_section
+
+        write_result(
+            output,
+            report.rows,
+            document,
+            section=lambda: frictions_section(report, attribution),
+            dek=f"What stands between the order and the goods, {a} to {b}.",
+            options={"origin": a, "destination": b, "case": case, "as_of": as_of, "set": settings or [], "seed": seed},
+        )
         say(f"wrote {output}")
     if as_json:
         print_json(document)
@@ -78,6 +102,11 @@ def frictions(
         _show(report)
         if attribution is not None:
             _show_attribution(report, attribution)
+    if attribute and outside:
+        say(
+            f"{' and '.join(outside)} is no country of the world that is solved: what removals do in equilibrium is "
+            f"left out, and every sector counts the same; its countries are {', '.join(world.countries)}"
+        )
 
 
 def friction_overrides(settings: dict[str, str]) -> dict[str, Any]:
@@ -114,6 +143,50 @@ def friction_overrides(settings: dict[str, str]) -> dict[str, Any]:
             table[last] = value
     raise_all(InputError, "--set cannot be used", problems)
     return out
+
+
+def _from_file(path: Path | None) -> dict[str, Any]:
+    """Read the user's own numbers.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is no TOML; the message says where.
+    """
+    import tomllib
+
+    if path is None:
+        return {}
+    if not path.is_file():
+        raise InputError(f"--file {path} is no file; expected a TOML file with your own numbers")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"--file {path} is no TOML: {error}") from None
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay nested tables over others; what is no table replaces."""
+    out = dict(under)
+    for key, value in over.items():
+        held = out.get(key)
+        both = isinstance(held, Mapping) and isinstance(value, Mapping)
+        out[key] = _merged(cast("Mapping[str, Any]", held), cast("Mapping[str, Any]", value)) if both else value
+    return out
+
+
+def _require_known(world: World, a: str, b: str) -> None:
+    """Refuse codes that name neither a country or region of the world nor any other country."""
+    from counterpoise.data.concordance import read_table
+
+    known = {*world.countries, *(row["iso3"] for row in read_table("countries"))}
+    problems = [
+        f"unknown country '{code}'{did_you_mean(code, known) or ';'} expected an ISO3 code such as IND, or one of the "
+        f"world: {', '.join(world.countries)}"
+        for code in (a, b)
+        if code not in known
+    ]
+    raise_all(InputError, "no frictions can be worked out", problems)
 
 
 def _sectors(world: World, wanted: list[str] | None) -> tuple[str, ...]:
@@ -215,6 +288,7 @@ def _show(report: FrictionReport) -> None:
             for r in report.routes.to_dict("records")
         ],
     )
+    _show_corridors(report)
     print_table(
         "Ways to pay",
         ["way", "in use, %", "cost, %", "low, %", "high, %", "days"],
@@ -242,6 +316,7 @@ def _show(report: FrictionReport) -> None:
         ],
         left=3,
     )
+    _show_border(report)
     words = {str(r["obstacle"]): str(r["words"]).lower() for r in table.to_dict("records")}
     rates = {str(r["obstacle"]): r for r in table.to_dict("records")}
     dearest, best = report.costliest, report.costliest_removable
@@ -252,6 +327,97 @@ def _show(report: FrictionReport) -> None:
     )
     for note in report.notes:
         say(note)
+
+
+_CHANGES = {"given": "your own network", "closed": "closed", "surcharge": "1,000 USD dearer", "without": "falls away"}
+_LEAST_SHOWN = 5e-5
+
+
+def _show_corridors(report: FrictionReport) -> None:
+    """Show from which cargo value the faster corridor pays, and what another network would do."""
+    if not report.break_even.empty:
+        print_table(
+            "From which cargo value the faster corridor pays",
+            ["faster", "cheaper", "extra USD", "days saved", "value of a day, %", "cargo value, USD a TEU"],
+            [
+                [
+                    str(r["fast"]),
+                    str(r["slow"]),
+                    number(float(r["extra_cost_usd"]), 0),
+                    number(float(r["days_saved"]), 1),
+                    number(100.0 * float(r["value_of_time"]), 1),
+                    number(float(r["cargo_value_usd"]), 0),
+                ]
+                for r in report.break_even.to_dict("records")
+            ],
+            left=2,
+        )
+    rows = [
+        r
+        for r in report.corridor_changes.to_dict("records")
+        if not r["open"] or r["kind"] == "given" or abs(float(r["most_ave_change"])) >= _LEAST_SHOWN
+    ]
+    if rows:
+        print_table(
+            "What another network does to the wedge, points of the value of the goods",
+            ["change", "of", "cargo", "mean over trade", "most", "in"],
+            [
+                [
+                    _CHANGES[str(r["kind"])],
+                    str(r["what"]),
+                    str(r["cargo"]),
+                    number(100.0 * float(r["mean_ave_change"]), 2, sign=True) if r["open"] else "no way left",
+                    number(100.0 * float(r["most_ave_change"]), 2, sign=True),
+                    str(r["most_sector"]),
+                ]
+                for r in rows
+            ],
+            left=3,
+        )
+
+
+def _show_border(report: FrictionReport) -> None:
+    """Show duties under an agreement in force, dated events, and claims that contradict each other."""
+    duties = report.duties[report.duties["used"].astype(bool)]
+    if not duties.empty:
+        print_table(
+            "Duties under a trade agreement, %",
+            ["sector", "agreement", "since", "without", "with", "cost of proving origin"],
+            [
+                [
+                    str(r["sector"]),
+                    str(r["agreement"]),
+                    str(r["valid_from"]),
+                    *(_percent(r[k]) for k in ("mfn_rate", "duty_rate", "compliance_rate")),
+                ]
+                for r in duties.to_dict("records")
+            ],
+            left=3,
+        )
+    if not report.events.empty:
+        print_table(
+            "Dated events",
+            ["day", "kind", "event"],
+            [[str(r["on"]), str(r["kind"]), str(r["event"])] for r in report.events.to_dict("records")],
+            left=3,
+        )
+    if not report.claims.empty:
+        print_table(
+            "Published claims, those that contradict each other too",
+            ["claim", "from", "to", "unit", "source", "held against"],
+            [
+                [
+                    str(r["claim"]),
+                    number(float(r["low"]), 1),
+                    number(float(r["high"]), 1),
+                    str(r["unit"]),
+                    str(r["source"]),
+                    str(r["held_against"]),
+                ]
+                for r in report.claims.to_dict("records")
+            ],
+            left=6,
+        )
 
 
 def _show_attribution(report: FrictionReport, table: pd.DataFrame) -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
 from counterpoise.faces.cli.options import AsJson, AsOf, Closure, Offline, Output, Seed, Settings, overrides_of
-from counterpoise.faces.cli.show import bn, number, print_json, print_table, say, write_table
+from counterpoise.faces.cli.pages import write_result
+from counterpoise.faces.cli.show import bn, number, print_json, print_table, say
 
 if TYPE_CHECKING:
     from counterpoise.policy.fund import FundGoal, FundResult
-    from counterpoise.policy.fund_options import FundCase
+    from counterpoise.policy.fund_options import FundCase, Precedent
 
 __all__ = ["fund_command"]
 
-_TOP_LEVERS = 8
+_TOP_LEVERS = 4
+"""Levers of each kind that are shown."""
 
 
 def fund_command(
@@ -98,9 +102,24 @@ def fund_command(
         closure=chosen,
         case=which,
     )
-    document: dict[str, Any] = {"scenario": scenario, "case": case, **result.to_json()}
+    document: dict[str, Any] = {
+        "scenario": scenario,
+        "case": case,
+        **result.to_json(),
+        "precedents": [asdict(p) for p in _precedents()],
+    }
     if output is not None:
-        write_table(output, result.allocation_table(), document=document)
+        from counterpoise.report.chapters.fund import fund_section
+
+        write_result(
+            output,
+            result.allocation_table(),
+            document,
+            section=lambda: fund_section(result),
+            dek=f"A technology fund of {result.pair[0]} and {result.pair[1]}.",
+            options={"pair": list(result.pair), "budget_usd": budget, "objective": objective, "case": case}
+            | {"risk": risk, "draws": draws, "finance": finance, "seed": seed},
+        )
         say(f"wrote {output}")
     if as_json:
         print_json(document)
@@ -168,25 +187,8 @@ def _show(result: FundResult) -> None:
         ],
         left=2,
     )
-    levers = sorted(
-        result.lever_table().to_dict("records"), key=lambda r: (r["lever"] != "fund", -r["objective_per_usd"])
-    )
-    print_table(
-        "Next USD a year in each lever, USD a year (removals: gross of what they cost)",
-        ["lever", "from", "to", "sector", "welfare, net", "gap closed"],
-        [
-            [
-                str(r["lever"]),
-                str(r["origin"]),
-                str(r["destination"]),
-                str(r["sector"]),
-                number(r["welfare_per_usd"], 2, sign=True),
-                number(r["gap_closed_per_usd"], 2, sign=True),
-            ]
-            for r in levers[: 1 + _TOP_LEVERS]
-        ],
-        left=4,
-    )
+    _show_plans(result)
+    _show_levers(result)
     gap = result.before.gap_cf_usd(a, b)
     typer.echo(
         f"Gap {a} to {b}: {bn(gap)} bn USD, closed by {number(result.gap_closed_usd / 1e6, 1, sign=True)} mn. "
@@ -201,6 +203,74 @@ def _show(result: FundResult) -> None:
         f"next USD of budget: {result.multiplier:.4g} a year; marginal returns equal to {result.kkt_residual:.1e}; "
         f"{result.sets_compared} on/off sets compared, {result.nodes} nodes, {result.seconds:.1f} s"
     )
+
+
+def _show_plans(result: FundResult) -> None:
+    """Show what the same sum is spent on for each aim, and for the low tail of the draws."""
+    plans = {"for welfare": "welfare", "for the gap": "gap"}
+    spent = {words: result.plans[name].spend_usd for words, name in plans.items() if name in result.plans}
+    if result.cautious is not None:
+        spent[f"for the worst {number(100 * result.risk.tail, 0)} % of the draws"] = result.cautious.spend_usd
+    if not spent:
+        return
+    print_table(
+        "The same sum by aim, mn USD",
+        ["line", "as asked", *spent],
+        [
+            [line.label, *(number(float(v[k]) / 1e6, 1) for v in (result.spend_usd, *spent.values()))]
+            for k, line in enumerate(result.lines)
+            if result.spend_usd[k] > 0 or any(v[k] > 0 for v in spent.values())
+        ],
+    )
+    if result.cautious is not None:
+        print_table(
+            "Mean against the low tail, mn USD a year",
+            ["money spread for", "mean of the draws", f"worst {number(100 * result.risk.tail, 0)} %"],
+            [
+                ["the mean", number(result.mean_usd / 1e6, 1), number(result.low_usd / 1e6, 1)],
+                ["the low tail", number(result.cautious.mean_usd / 1e6, 1), number(result.cautious.low_usd / 1e6, 1)],
+            ],
+        )
+
+
+def _show_levers(result: FundResult) -> None:
+    """Show the fund beside the best few of every other kind of lever."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for row in result.lever_table().to_dict("records"):
+        kinds.setdefault(str(row["lever"]), []).append({str(k): v for k, v in row.items()})
+    shown = [
+        row
+        for kind, rows in kinds.items()
+        for row in sorted(rows, key=lambda r: -r["objective_per_usd"])[: 1 if kind == "fund" else _TOP_LEVERS]
+    ]
+    print_table(
+        "Next USD a year in each lever, the best of each kind, USD a year (removals: gross of what they cost)",
+        ["lever", "from", "to", "sector", "welfare, net", "gap closed"],
+        [
+            [
+                str(r["lever"]),
+                str(r["origin"]),
+                str(r["destination"]),
+                str(r["sector"]),
+                number(r["welfare_per_usd"], 2, sign=True),
+                number(r["gap_closed_per_usd"], 2, sign=True),
+            ]
+            for r in shown
+        ],
+        left=4,
+    )
+    print_table(
+        "How large such sums have been",
+        ["sum", "when", "what it was", "mn USD"],
+        [[p.name, p.year, p.what, number(p.usd / 1e6, 0)] for p in _precedents()],
+        left=3,
+    )
+
+
+def _precedents() -> Sequence[Precedent]:
+    from counterpoise.policy.fund_options import precedents
+
+    return precedents()
 
 
 def _three(first: float, second: float) -> list[str]:

@@ -26,7 +26,7 @@ def run(
     seed: Seed = 0,
     offline: Offline = False,
 ) -> None:
-    """Tell the whole story of a scenario in five sentences, and write the report."""
+    """Tell the whole story of a scenario in five sentences, with what stands beside it, and write the report."""
     from counterpoise.faces.cli.runtime import prepare
     from counterpoise.scenario import load_scenario
 
@@ -40,10 +40,20 @@ def run(
     if as_json:
         paths = {"report": story.html_path, "workbook": story.workbook_path, "manifest": story.manifest_path}
         print_json(
-            {"scenario": chosen.name, "sentences": list(story.sentences), **{k: str(v) for k, v in paths.items()}}
+            {
+                "scenario": chosen.name,
+                "sentences": list(story.sentences),
+                "headlines": list(story.headlines),
+                "studies": story.studies,
+                **{k: str(v) for k, v in paths.items()},
+            }
         )
         return
     for sentence in story.sentences:
         typer.echo(sentence)
+    if story.headlines:
+        typer.echo()
+    for headline in story.headlines:
+        typer.echo(headline)
     typer.echo()
     typer.echo(str(story.html_path))

@@ -11,12 +11,14 @@ import typer
 
 from counterpoise.core.errors import InputError, raise_all
 from counterpoise.faces.cli.options import AsJson, Offline, Output, Seed
+from counterpoise.faces.cli.pages import write_result
 from counterpoise.faces.cli.show import number, print_json, print_table, say, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from counterpoise.settle import NettingStudy, SettlementStudy
+    from counterpoise.policy.order_flow import ExtraPurchases
+    from counterpoise.settle import NettingStudy, PairCase, SettlementStudy
 
 __all__ = ["settle"]
 
@@ -42,6 +44,13 @@ def settle(
     ] = 0.0,
     extra_imports: Annotated[
         float | None, typer.Option(metavar="BN", help="Extra purchases of the holder a year, USD bn.")
+    ] = None,
+    programme: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCENARIO",
+            help="Extra purchases are what the purchase programme of a scenario adds in equilibrium.",
+        ),
     ] = None,
     extra_from: Annotated[
         str | None, typer.Option(metavar="MONTH", help="Their first month; by default the one after --as-of.")
@@ -86,6 +95,8 @@ def settle(
     from counterpoise.settle import pair_case, study, study_problems
 
     problems: list[str] = []
+    if programme is not None and extra_imports is not None:
+        problems.append("--programme and --extra-imports both say how much more is bought; expected one of them")
     spans, rates, sold = _spans(freeze, problems), _rates(rate, problems), _trade(trade, problems)
     problems += study_problems(
         as_of=as_of,
@@ -112,6 +123,10 @@ def settle(
         problems += error.problems
         case = None
     raise_all(InputError, "nothing can be settled", problems)
+    assert case is not None, "a case that cannot be made is a problem"
+    bought = None if programme is None else _bought(programme, case)
+    if bought is not None:
+        extra_imports = bought.usd_a_year / 1e9
     result = study(
         case=case,
         as_of=as_of,
@@ -127,13 +142,66 @@ def settle(
         other_uses="in_proportion" if crowding_out else "unchanged",
         seed=seed,
     )
+    document = result.to_json()
+    if bought is not None:
+        document["programme"] = {
+            "scenario": programme, "buyer": bought.buyer, "seller": bought.seller,
+            "usd_a_year": bought.usd_a_year, "by_sector": dict(bought.by_sector),
+        }  # fmt: skip
     if output is not None:
-        write_table(output, result.baseline.band(result.case.label), document=result.to_json())
+        from counterpoise.report.settlement import settlement_section
+
+        write_result(
+            output,
+            result.baseline.band(result.case.label),
+            document,
+            section=lambda: settlement_section(result, purchases=bought),
+            dek=f"What {result.case.seller} holds in {result.case.currency}, month by month.",
+            options={"seller": case.seller, "buyer": case.buyer, "as_of": as_of, "draws": draws, "limit": limit}
+            | {"freeze": freeze or [], "programme": programme, "drain_by": drain_by, "seed": seed},
+        )
         say(f"wrote {output}")
     if as_json:
-        print_json(result.to_json())
+        print_json(document)
     elif output is None:
         _show(result)
+        if bought is not None:
+            _show_bought(bought)
+
+
+def _bought(scenario: str, case: PairCase) -> ExtraPurchases:
+    """Solve a scenario's purchase programme; it must be one by the account's holder.
+
+    Raises
+    ------
+    InputError
+        If the programme is of another pair, or adds nothing.
+    """
+    from counterpoise.faces.cli.runtime import prepare
+
+    prepare()
+    from counterpoise.policy.order_flow import scenario_purchases
+    from counterpoise.scenario import load_scenario
+
+    bought = scenario_purchases(load_scenario(scenario))
+    if (bought.buyer, bought.seller) != (case.seller, case.buyer):
+        raise InputError(
+            f"--programme {scenario}: {bought.buyer} buys from {bought.seller} there; expected purchases of "
+            f"{case.seller}, who holds the account, from {case.buyer}"
+        )
+    if bought.usd_a_year <= 0:
+        raise InputError(f"--programme {scenario} adds {bought.usd_a_year:g} USD a year; expected more than zero")
+    return bought
+
+
+def _show_bought(bought: ExtraPurchases) -> None:
+    """Show which goods the programme consists of."""
+    print_table(
+        f"What the programme adds to what {bought.buyer} buys from {bought.seller}, mn USD a year",
+        ["goods", "change"],
+        [[s, number(usd / 1e6, 1, sign=True)] for s, usd in bought.by_sector.items() if abs(usd) >= 5e4]
+        + [["all goods", number(bought.usd_a_year / 1e6, 1, sign=True)]],
+    )
 
 
 def _spans(given: Sequence[str] | None, problems: list[str]) -> list[tuple[str, str]]:

@@ -12,11 +12,12 @@ from counterpoise.report.chapters.method import method_chapter
 from counterpoise.report.chapters.order import bound_sentence, order_chapter, order_sentence
 from counterpoise.report.chapters.products import products_chapter
 from counterpoise.report.chapters.stop import stop_case, stop_chapter, stop_sentence
+from counterpoise.report.chapters.studies import headlines_of, study_chapters
 from counterpoise.report.chapters.words import bn, name, share
 from counterpoise.report.document import Document
 from counterpoise.report.story import Story
 
-__all__ = ["compose", "sentences_of"]
+__all__ = ["compose", "headlines_of", "sentences_of"]
 
 
 def compose(story: Story, manifest: Mapping[str, Any]) -> Document:
@@ -38,6 +39,7 @@ def compose(story: Story, manifest: Mapping[str, Any]) -> Document:
         products = products_chapter(story)
         if products is not None:
             sections.append(products)
+    sections += study_chapters(story.studies)
     if stop is not None:
         sections.append(stop_chapter(story, stop))
     sections += [closures_chapter(story), method_chapter(story)]

@@ -47,11 +47,12 @@ def _decomposition(story: Story) -> TableBlock:
     )
     linear = linearised_welfare(case.solution).set_index("country")
     order = parts["welfare_pct"].abs().sort_values(ascending=False).index[:10]
-    frame = parts.loc[order, [f"{p}_pct" for p in PARTS] + ["welfare_pct"]].assign(
+    used = [part for part in PARTS if part in PARTS[:5] or bool(parts[f"{part}_pct"].abs().max() > 0)]
+    frame = parts.loc[order, [f"{p}_pct" for p in used] + ["welfare_pct"]].assign(
         linear=linear.loc[order, "welfare_linearised_pct"]
     )
     frame.insert(0, "country", [name(str(c)) for c in order])
-    words = {f"{p}_pct": p.replace("_", " ").capitalize() for p in PARTS}
+    words = {f"{p}_pct": p.replace("_", " ").capitalize() for p in used}
     return TableBlock(
         title=f"Where the change of real income comes from: {case.title}",
         frame=frame.reset_index(drop=True),

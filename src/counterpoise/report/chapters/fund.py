@@ -103,6 +103,7 @@ def _prose(result: FundResult) -> tuple[str, ...]:
         paragraphs.append(
             f"Returns are uncertain. Over {result.risk.draws} draws the aim comes to {bn(result.mean_usd, 2)} a year on"
             f" average and to {bn(result.low_usd, 2)} in the worst {share}; the money is spread for the {aim}."
+            + _caution_words(result)
         )
     if result.excluded:
         left = ", ".join(name(s) for s in result.excluded)
@@ -113,12 +114,29 @@ def _prose(result: FundResult) -> tuple[str, ...]:
     return tuple(paragraphs)
 
 
+def _caution_words(result: FundResult) -> str:
+    """Say what spreading the money for the low tail instead would give up and win."""
+    cautious = result.cautious
+    if cautious is None:
+        return " What caution would do, *counterpoise fund --risk low* shows." if result.risk.measure == "mean" else ""
+    moved = float(abs(cautious.spend_usd - result.spend_usd).sum()) / 2.0
+    return (
+        f" Spread for the worst {pct(100.0 * result.risk.tail, 0)} instead, {bn(moved, 2)} of it would move to other"
+        f" lines, and the aim would come to {bn(cautious.mean_usd, 3)} on average and {bn(cautious.low_usd, 3)} in the"
+        " worst draws."
+    )
+
+
 def _spending(result: FundResult) -> Figure | None:
     """Return who gets how much: as chosen, for real income alone, for the gap alone."""
     plans = {"welfare": "for real income", "gap": "for the gap"}
     drawn = {words: result.plans[key].spend_usd for key, words in plans.items() if key in result.plans}
-    if not drawn or result.goal == "mix" or result.risk.draws > 1:
+    if result.goal in plans:
+        drawn[plans[result.goal]] = result.spend_usd
+    if not drawn or result.goal == "mix" or result.risk.measure == "low":
         drawn = {"as chosen": result.spend_usd} | drawn
+    if result.cautious is not None:
+        drawn[f"for the worst {pct(100.0 * result.risk.tail, 0)}"] = result.cautious.spend_usd
     rows = [
         (_line(line.country, line.sector) if not line.name else line.name, words, float(spend[k]) / 1e6)
         for k, line in enumerate(result.lines)
@@ -132,7 +150,9 @@ def _spending(result: FundResult) -> Figure | None:
     frame = frame.set_index("line").loc[order].reset_index()
     return Figure(
         kind="bar",
-        title="One budget, two aims: where the money goes",
+        title="One budget, two aims: where the money goes"
+        if result.cautious is None
+        else "One budget, two aims, and caution: where the money goes",
         subtitle="Spending, USD mn, once",
         data=frame,
         x="line",
@@ -142,8 +162,8 @@ def _spending(result: FundResult) -> Figure | None:
         sort="none",
         unit="USD mn",
         number=_MILLIONS,
-        source=f"{source_of(result.world)} Returns: parameters/fund.toml.",
-        note="Single aims at mean returns.",
+        source=f"{source_of(result.world)} Returns: assumptions with their sources in the documentation, 'The fund'.",
+        note="For the mean of the draws; the single aim that was not chosen, at mean returns.",
         method=(
             "Budget maximised over lines with diminishing returns, spillovers to domestic buyers and to the partner;"
             " slopes by one adjoint of the equilibrium, on/off sets by branch and bound."

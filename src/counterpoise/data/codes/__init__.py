@@ -1,0 +1,45 @@
+"""Codes: countries and their groups, the Harmonized System and its revisions, BEC and ISIC; tables of our own."""
+
+from __future__ import annotations
+
+from counterpoise.data.codes.countries import (
+    Country,
+    Group,
+    countries,
+    country,
+    country_of_name,
+    group,
+    group_members,
+    groups,
+    members_on,
+    resolve,
+)
+from counterpoise.data.codes.products import (
+    HsRevision,
+    hs_code,
+    hs_revision,
+    hs_revisions,
+    hs_section,
+    hs_sections,
+    sniff_hs_revision,
+)
+
+__all__ = [
+    "Country",
+    "Group",
+    "HsRevision",
+    "countries",
+    "country",
+    "country_of_name",
+    "group",
+    "group_members",
+    "groups",
+    "hs_code",
+    "hs_revision",
+    "hs_revisions",
+    "hs_section",
+    "hs_sections",
+    "members_on",
+    "resolve",
+    "sniff_hs_revision",
+]

@@ -1,0 +1,218 @@
+r"""Descent with second derivatives: a quadratic model of goal and limits, minimised within a trust region.
+
+At a point u the goal f and the limits h >= 0 are replaced by their second-order models, and the step d solves::
+
+    min  f' d + d' F d / 2 + mu e   so that   h + h' d + d' H d / 2 + e >= 0,  e >= 0,  0 <= u + d <= 1,  |d| <= radius
+
+with an elastic e, so that every such problem has a solution. A step is taken when the exact penalty function falls as
+the model foretold (Fletcher 1987); near the end the model's Newton step on the limits that bind makes it converge fast.
+
+References
+----------
+Fletcher (1987), Practical Methods of Optimization, ch. 12.4 and 14.4; Conn, Gould and Toint (2000), Trust-Region Methods,
+ch. 15.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from counterpoise.policy.programme import Goal, Limit, Programme, optimality
+
+__all__ = ["seek"]
+
+Floats = NDArray[np.float64]
+
+_minimize = cast(Any, optimize).minimize
+
+_RADIUS = 0.3
+"""First trust region, in scaled levers."""
+
+_SMALLEST = 1e-9
+"""Trust region at which a descent gives up: no step improves the goal."""
+
+_SLOW = 0.3
+"""Residual of the conditions over the one before, above which second derivatives are taken anew."""
+
+_ENOUGH = 0.1
+"""Part of the foretold fall that a step must bring."""
+
+_NOISE = 1e-9
+"""Foretold fall of the goal, of order one, below which values of the goal are too rough to judge a step."""
+
+_CLOSE = 1e-2
+"""Slack below which a limit may carry a multiplier while the descent is under way."""
+
+_AT_BOUND = 1e-9
+"""Distance below which a lever is put on its bound."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Model:
+    """Second-order model at a point: of the goal (f, F) and of m limits (h, slope, H)."""
+
+    u: Floats
+    goal: float
+    slope: Floats
+    bend: Floats
+    slack: Floats
+    slack_slope: Floats
+    slack_bend: Floats
+
+    def goal_at(self, d: Floats) -> float:
+        """Change of the goal."""
+        return float(self.slope @ d + 0.5 * d @ self.bend @ d)
+
+    def slack_at(self, d: Floats) -> Floats:
+        """Limits."""
+        return self.slack + self.slack_slope @ d + 0.5 * (self.slack_bend @ d) @ d
+
+    def slack_slope_at(self, d: Floats) -> Floats:
+        """Derivatives of the limits."""
+        return self.slack_slope + self.slack_bend @ d
+
+
+def seek(
+    programme: Programme,
+    start: Floats,
+    limits: tuple[Limit, ...],
+    goal: Goal,
+    *,
+    accuracy: float = 1e-9,
+    gain: float = 0.0,
+    max_steps: int = 60,
+) -> Floats:
+    """Minimise a goal under limits from a start; return the last scaled variables, within bounds.
+
+    Parameters
+    ----------
+    programme, limits, goal
+        What is minimised, and under what.
+    start
+        Scaled variables (L,).
+    accuracy
+        Residual of the optimality conditions at which to stop.
+    gain
+        Fall of the goal still to be expected at which to stop, too.
+    max_steps
+        Trial steps at which to stop anyway; what is returned is judged by its certificate.
+    """
+    u = best = np.clip(start, 0.0, 1.0)
+    radius, penalty, before, least = _RADIUS, 0.0, np.inf, np.inf
+    bends, fresh = programme.last_bend(limits, goal), False
+    for _ in range(max_steps):
+        programme.differentiate(u, limits, goal)
+        slope, slack = programme.goal_slope(goal, u), programme.slack(u, limits)
+        slack_slope = programme.slack_slope(u, limits)
+        found = optimality(slope, slack, slack_slope, u, programme.range > 0, near=_CLOSE)
+        if found.worst < least:
+            best, least = u, found.worst
+        if found.worst <= accuracy or radius <= _SMALLEST:
+            break
+        penalty = max(penalty, 2.0 * float(np.max(found.multipliers * found.size, initial=0.0)), found.size)
+        if bends is None or (not fresh and found.worst > _SLOW * before):
+            bends, fresh = programme.bend(u, limits, goal), True
+        before = found.worst
+        model = _Model(u, programme.goal(goal, u), slope, bends[0], slack, slack_slope, bends[1])
+        step, inside = _step(model, radius, penalty, programme.range > 0)
+        size = float(np.max(np.abs(step), initial=0.0))
+        foretold = _merit(0.0, slack, penalty) - _merit(model.goal_at(step), model.slack_at(step), penalty)
+        if fresh and inside and foretold <= gain:
+            break
+        if foretold <= _NOISE:  # values say nothing any more: the conditions alone decide
+            if fresh and found.worst > _SLOW * least and found.worst > least:
+                break
+            u, fresh = _snapped(u + step), False
+            continue
+        following = _snapped(u + step)
+        value, left = programme.goal(goal, following), programme.slack(following, limits)
+        fell = _merit(0.0, slack, penalty) - _merit(value - model.goal, left, penalty)
+        if fell >= _ENOUGH * foretold:
+            if fell > 0.7 * foretold and not inside:
+                radius = min(2.0 * radius, 1.0)
+            u, fresh = following, False
+            least = np.inf
+        elif fresh:
+            radius = 0.25 * min(radius, size)
+        else:
+            bends, before = None, np.inf
+    return best
+
+
+def _merit(goal: float, slack: Floats, penalty: float) -> float:
+    return goal + penalty * float(np.sum(np.maximum(-slack, 0.0)))
+
+
+def _snapped(u: Floats) -> Floats:
+    inside = np.clip(u, 0.0, 1.0)
+    return np.where(inside <= _AT_BOUND, 0.0, np.where(inside >= 1.0 - _AT_BOUND, 1.0, inside))
+
+
+def _step(model: _Model, radius: float, penalty: float, movable: NDArray[np.bool_]) -> tuple[Floats, bool]:
+    """Return the step that minimises the model within a trust region, and whether it stays off the region's edge."""
+    u, count = model.u, len(model.u)
+    low = np.where(movable, np.maximum(-u, -radius), 0.0)
+    high = np.where(movable, np.minimum(1.0 - u, radius), 0.0)
+    short = max(0.0, float(np.max(-model.slack, initial=0.0)))
+    wide = len(model.slack) > 0
+
+    def value(z: Floats) -> float:
+        return model.goal_at(z[:count]) + penalty * float(z[count])
+
+    def slope(z: Floats) -> Floats:
+        return np.append(model.slope + model.bend @ z[:count], penalty)
+
+    def slack(z: Floats) -> Floats:
+        return model.slack_at(z[:count]) + z[count]
+
+    def slack_slope(z: Floats) -> Floats:
+        return np.column_stack([model.slack_slope_at(z[:count]), np.ones(len(model.slack))])
+
+    found = _minimize(
+        value,
+        np.append(np.zeros(count), short),
+        jac=slope,
+        method="SLSQP",
+        bounds=[*zip(low.tolist(), high.tolist(), strict=True), (0.0, short if wide else 0.0)],
+        constraints=({"type": "ineq", "fun": slack, "jac": slack_slope},) if wide else (),
+        options={"ftol": 1e-14, "maxiter": 200},
+    )
+    step = np.clip(cast(Floats, found.x)[:count], low, high)
+    step = _newton(model, step, low, high, penalty)
+    edge = np.abs(np.abs(step) - radius) <= 1e-12
+    return step, not bool(np.any(edge))
+
+
+def _newton(model: _Model, step: Floats, low: Floats, high: Floats, penalty: float) -> Floats:
+    """Sharpen a minimum of the model by Newton steps on the limits that bind, where that does not lose anything."""
+    best, worth = step, _merit(model.goal_at(step), model.slack_at(step), penalty)
+    for _ in range(3):
+        free = (best - low > 1e-7) & (high - best > 1e-7)
+        slack = model.slack_at(best)
+        near = np.abs(slack) <= 1e-5
+        if not free.any():
+            break
+        rows = model.slack_slope_at(best)[near]
+        gradient = model.slope + model.bend @ best
+        held = rows[:, free]
+        weights = np.linalg.lstsq(held.T, gradient[free], rcond=None)[0] if held.size else np.zeros(0)
+        bend = model.bend - np.tensordot(weights, model.slack_bend[near], axes=1)
+        n, m = int(free.sum()), len(weights)
+        matrix = np.zeros((n + m, n + m))
+        matrix[:n, :n], matrix[:n, n:], matrix[n:, :n] = bend[np.ix_(free, free)], -held.T, held
+        target = np.concatenate([-gradient[free], -slack[near]])
+        moved = np.linalg.lstsq(matrix, target, rcond=1e-10)[0]
+        trial = best.copy()
+        trial[free] += moved[:n]
+        if np.any(trial < low) or np.any(trial > high):
+            break
+        merit = _merit(model.goal_at(trial), model.slack_at(trial), penalty)
+        if merit > worth + 1e-13 * max(1.0, abs(worth)):
+            break
+        best, worth = trial, merit
+    return best
