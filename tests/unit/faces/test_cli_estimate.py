@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from counterpoise.data import load_world
 from counterpoise.faces.cli import app
 from counterpoise.scenario import load_scenario, scenario_world
+from counterpoise.scenario.schema import Obstacle
 
 needs_pyfixest = pytest.mark.skipif(
     importlib.util.find_spec("pyfixest") is None, reason="the extra 'estimate' is not installed"
@@ -101,6 +102,7 @@ def test_a_trade_cost_becomes_an_obstacle(file: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     (measure,) = load_scenario(path).measure
     assert (measure.kind, measure.id) == ("obstacle", "pta")
+    assert isinstance(measure, Obstacle)
     assert measure.removed
     assert "not having pta" in measure.title
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from counterpoise.data.concordance import high_priority_tiers
 from counterpoise.faces.cli import app
 from counterpoise.scenario import load_scenario
+from counterpoise.scenario.schema import Purchase
 
 
 def invoke(*arguments: str) -> Result:
@@ -61,7 +62,9 @@ def test_no_recommendation_holds_a_dual_use_code(tmp_path: Path) -> None:
     assert {row["hs"] for row in found["excluded"]} <= listed
     path = tmp_path / "programme.toml"
     assert invoke("IND", "RUS", "--store", "embedded", "--top", "0", "--programme", str(path)).exit_code == 0
-    assert not set(load_scenario(path).measure[0].products) & listed  # pyright: ignore[reportAttributeAccessIssue]
+    (measure,) = load_scenario(path).measure
+    assert isinstance(measure, Purchase)
+    assert not set(measure.products or ()) & listed
 
 
 def test_codes_stay_text_in_every_file(tmp_path: Path) -> None:

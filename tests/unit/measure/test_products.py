@@ -100,7 +100,7 @@ def test_every_number_of_the_pair_by_hand(tables: ProductTables) -> None:
     assert rows.loc[SHRIMP, "supplier_3"] == ""
     assert rows.loc[SHRIMP, "rca"] == pytest.approx((60 / 90) / (110 / FLOWS["value_usd"].sum()))
     assert rows.loc[SHRIMP, "grubel_lloyd"] == pytest.approx(1 - 10 / 30)
-    assert np.isnan(rows.loc[CARS, "grubel_lloyd"])
+    assert rows["grubel_lloyd"].isna()[CARS]
     assert study.summary["gap_usd"] == pytest.approx(70 - 20)
     assert (study.summary["largest_chapter_back"], study.summary["largest_chapter_back_share"]) == ("27", 60 / 70)
     x = np.array([60, 20, 10, 0, 0]) / 90
@@ -194,7 +194,7 @@ def test_unit_values_where_quantities_are_known(tables: ProductTables) -> None:
     assert rows.loc[MEDICINES, "seller_unit_value"] == 5.0
     assert rows.loc[MEDICINES, "unit_value_headroom"] == pytest.approx(1.0)
     # All shrimp with a stated weight is A's own: there is nobody else to compare with.
-    assert np.isnan(rows.loc[SHRIMP, "unit_value_headroom"])
+    assert rows["unit_value_headroom"].isna()[SHRIMP]
 
 
 def test_goods_that_a_new_duty_pushes_out(tables: ProductTables) -> None:
@@ -233,7 +233,7 @@ def test_latent_shares_are_potential_over_spending(tables: ProductTables) -> Non
     study = product_opportunities(tables)
     rows = study.table.set_index("hs")
     found = latent_share(study, {"pharmaceuticals": 1000.0, "agriculture": 500.0, "metals": 10.0})
-    assert found["pharmaceuticals"] == pytest.approx(rows.loc[MEDICINES, "unrealised_usd"] / 1000)
+    assert found["pharmaceuticals"] == pytest.approx(rows["unrealised_usd"].astype(float)[MEDICINES] / 1000)
     # Shrimp is bought already: the line is open.
     assert (found["agriculture"], found["metals"]) == (0.0, 0.0)
     with pytest.raises(InputError, match="above zero"):
@@ -269,7 +269,7 @@ def test_any_two_regions_by_heading() -> None:
 
 
 def test_unknown_countries_are_all_named() -> None:
-    with pytest.raises(InputError, match="2 problems|3 problems") as caught:
+    with pytest.raises(InputError, match="3 problems") as caught:
         product_tables("XXX", "DEU", store=EMBEDDED)
     text = "\n".join(caught.value.problems)
     assert "unknown country 'XXX'" in text
