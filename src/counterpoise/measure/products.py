@@ -33,7 +33,7 @@ from counterpoise.measure.selection import hs_ranges, in_ranges
 if TYPE_CHECKING:
     from counterpoise.core import World
 
-__all__ = ["RANKS", "ProductStudy", "latent_share", "product_opportunities"]
+__all__ = ["RANKS", "ProductStudy", "latent_share", "line_openings", "product_opportunities"]
 
 RANKS: Mapping[str, str] = {
     "unrealised": "unrealised_usd",
@@ -273,6 +273,39 @@ def latent_share(
             "spends there; check that both are USD a year of the same country"
         )
     return shares
+
+
+def line_openings(study: ProductStudy, world: World) -> dict[str, float]:
+    """Return the lines of the pair that are zero in a world and could be opened, each with its potential.
+
+    Parameters
+    ----------
+    study
+        The pair; dual-use goods count for nothing.
+    world
+        A world that knows both, each by itself or by the region it lies in.
+
+    Returns
+    -------
+    Unrealised potential by sector, USD a year at customs value: what ``Shock.with_opening`` takes. Sectors that trade
+    already, that the seller does not make or the buyer does not buy, and those without potential are left out.
+
+    Raises
+    ------
+    InputError
+        If the world does not know the pair, or has both in one region.
+    """
+    seller, buyer = (_region(world, name) for name in (study.seller, study.buyer))
+    if seller is None or buyer is None or seller == buyer:
+        raise InputError(
+            f"{world.meta.name} has no trade {study.seller} -> {study.buyer} of its own; no line can be opened"
+        )
+    flow = world.flow.to_numpy()
+    i, j = world.countries.index(seller), world.countries.index(buyer)
+    closed = (flow[i, j] == 0) & (flow[i].sum(axis=0) > 0) & (flow[:, j].sum(axis=0) > 0)
+    potential = study.table.groupby("sector")["unrealised_usd"].sum()
+    found = {s: float(potential.get(s, 0.0)) for k, s in enumerate(world.sectors) if closed[k]}
+    return {sector: usd for sector, usd in found.items() if usd > 0}
 
 
 def _records(table: pd.DataFrame, top: int | None) -> list[dict[str, Any]]:

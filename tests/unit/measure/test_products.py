@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from counterpoise.core import Shock
 from counterpoise.core.errors import DataError, InputError
 from counterpoise.data import load_table, load_world
 from counterpoise.data.concordance import high_priority_tiers
 from counterpoise.data.product_tables import EMBEDDED, ProductTables, product_tables
-from counterpoise.measure.products import latent_share, product_opportunities
+from counterpoise.measure.products import latent_share, line_openings, product_opportunities
 from counterpoise.measure.redirect import pushed_out
 from counterpoise.measure.selection import hs_ranges, in_ranges
+from counterpoise.solver import solve
 
 SHRIMP, MEDICINES, CARS, CHIPS, COAL = "030617", "300490", "870322", "854231", "270112"
 
@@ -280,6 +282,25 @@ def test_unknown_countries_are_all_named() -> None:
         product_tables("IND", "RUS", third="RUS", store=EMBEDDED)
     with pytest.raises(InputError, match="are of 2024, not of 2019"):
         product_tables("IND", "RUS", year=2019, store=EMBEDDED)
+
+
+def test_an_opened_line_sells_about_its_potential() -> None:
+    world = load_world()
+    study = product_opportunities(product_tables("MEX", "EAEU", store=EMBEDDED))
+    found = line_openings(study, world)
+    traded = world.flow.sel(origin="MEX", destination="EAEU")
+    assert {"gems", "coal"} <= set(found)
+    assert all(float(traded.sel(sector=sector)) == 0 for sector in found)
+    shock = Shock.none(world).with_opening(found["gems"], origin="MEX", destination="EAEU", sector="gems")
+    assert shock.opening_problems(world) == ()
+    sold = float(solve(world, shock).flow_cf.sel(origin="MEX", destination="EAEU", sector="gems"))
+    # Prices hardly move for so small a line, and the market grows a little by what is new in it.
+    assert sold == pytest.approx(found["gems"], rel=0.02)
+    spending = float(world.expenditure.sel(destination="EAEU", sector="gems"))
+    share = latent_share(study, {"gems": spending}, closed_only=False)
+    assert share == {"gems": pytest.approx(found["gems"] / spending)}
+    with pytest.raises(InputError, match="has no trade"):
+        line_openings(replace(study, seller="DEU", buyer="FRA"), world)
 
 
 # The raw file

@@ -170,6 +170,7 @@ def _write(path: Path, study: ProductStudy) -> None:
 
 def _write_programme(path: Path, codes: list[str], study: ProductStudy, subsidy_rate: float) -> None:
     from counterpoise.core.storage import atomic_path
+    from counterpoise.measure.products import line_openings
     from counterpoise.scenario.opportunities import purchase_fragment
 
     text = purchase_fragment(
@@ -179,6 +180,7 @@ def _write_programme(path: Path, codes: list[str], study: ProductStudy, subsidy_
         name=path.stem,
         subsidy_rate=subsidy_rate,
         extends=None,
+        openings=line_openings(study, _world()),
         source=f"counterpoise products {study.seller} {study.buyer}, by {study.summary['rank']}: {study.source}",
     )
     with atomic_path(path) as temporary:
