@@ -27,6 +27,8 @@ from tools.rules import SOURCE
 COMMANDS = (
     "run",
     "gap",
+    "products",
+    "estimate gravity",
     "close",
     "simulate",
     "replicate",

@@ -224,7 +224,12 @@ def test_headings_of_a_third_country_are_split_as_the_seller_exports() -> None:
     sold = pd.DataFrame({"hs": ["0306", "0901"], "value_usd": [8.0, 2.0]})
     found = pushed_out(lines, sold, duties, {"agriculture": 4.0})
     assert found.table["third_exports_usd"].tolist() == [2.0, 6.0]
-    assert "20.0 %" in found.notes[0]
+    assert "80.0 %" in found.notes[0]
+    assert "20.0 %" in found.notes[1]
+    newer = pd.DataFrame({"hs": ["030617", "030699"], "value_usd": [5.0, 4.0]})
+    placed = pushed_out(lines, newer, duties, {"agriculture": 4.0})
+    assert placed.table["third_exports_usd"].tolist() == [1.0, 8.0]
+    assert len(placed.notes) == 1
     with pytest.raises(InputError, match="has no trade elasticity"):
         pushed_out(lines, sold, duties, {})
     with pytest.raises(InputError, match="rates that cannot be used"):
