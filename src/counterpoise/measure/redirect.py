@@ -83,7 +83,7 @@ def pushed_out(
     if spread > 0.001 * total:
         notes.append(
             f"{100 * spread / total:.1f} % of what is sold to the third country is known by heading, or by codes of"
-            " another edition of the HS, and is split over the codes of its heading as the seller's exports to the world."
+            " another edition of the HS, and is split over the codes of its heading as the seller's exports."
         )
     if lost > 0.001 * total:
         notes.append(
