@@ -51,6 +51,8 @@ _COLUMNS: Mapping[str, tuple[str, str, float, NumberFormat]] = {
     "supplier_2": ("Second", "", 1.0, _MN),
     "supplier_2_share": ("its part ", "%", 100.0, _SHARE),
     "supplier_hhi": ("Concentration (HHI)", "", 1.0, _INDEX),
+    "market_1": ("Largest market of the seller", "", 1.0, _MN),
+    "market_1_share": ("its part  ", "%", 100.0, _SHARE),
     "unit_value_headroom": ("Unit value headroom", "%", 100.0, _SHARE),
     "tariff_rate": ("Duty", "%", 100.0, _SHARE),
     "obstacle_ave": ("Obstacles", "%", 100.0, _SHARE),
