@@ -30,6 +30,8 @@ from tools.rules import SOURCE
 COMMANDS = (
     "run",
     "gap",
+    "products",
+    "estimate gravity",
     "close",
     "simulate",
     "replicate",

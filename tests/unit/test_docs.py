@@ -17,7 +17,15 @@ def blocks(page: str, language: str) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorials/five-minutes.md", "docs/explanation/frictions.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "docs/tutorials/five-minutes.md",
+        "docs/explanation/frictions.md",
+        "docs/how-to/find-products.md",
+    ],
+)
 def test_python_examples_run(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     examples = blocks(page, "python")
     assert examples

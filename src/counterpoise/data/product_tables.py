@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.core.errors import DataError, InputError, SourceMissingError, did_you_mean, raise_all
+from counterpoise.data.codes import country
 from counterpoise.data.concordance import read_table, region_members, regions
 from counterpoise.data.store import load_table
 
@@ -95,7 +96,8 @@ def product_tables(
     Parameters
     ----------
     seller, buyer, third
-        Countries (ISO3); regions of the embedded world where only its tables are at hand.
+        Countries by any code of `counterpoise.data.codes`; regions of the embedded world where only its tables are at
+        hand.
     year
         Calendar year; the latest by default.
     store
@@ -111,6 +113,7 @@ def product_tables(
     DataError
         If nothing is recorded for the pair.
     """
+    seller, buyer, third = _label(seller), _label(buyer), None if third is None else _label(third)
     _require_different(seller, buyer, third)
     if store == EMBEDDED:
         return embedded_products(seller, buyer, third=third, year=year)
@@ -136,6 +139,7 @@ def embedded_products(seller: str, buyer: str, *, third: str | None = None, year
     DataError
         If nothing is recorded for the pair.
     """
+    seller, buyer, third = _label(seller), _label(buyer), None if third is None else _label(third)
     _require_different(seller, buyer, third)
     if year is not None and year != 2024:
         raise InputError(f"the embedded product tables are of 2024, not of {year}; import that year into a trade store")
@@ -208,7 +212,7 @@ def mirror_notes(seller: str, buyer: str, *, filled: bool) -> tuple[str, ...]:
         Whether the tables already fill what is missing.
     """
     members = region_members()
-    inside = {name: set(members.get(name, (name,))) for name in (seller, buyer)}
+    inside = {name: set(members.get(name, (_OLDER.get(name, name),))) for name in (seller, buyer)}
     notes = [
         f"{row['what']} (since {row['since']}; {row['source']})."
         for row in read_table("mirror_reporters")
@@ -240,25 +244,25 @@ def _from_store(
     """Return the tables of two countries from a store; the imports of an importer it lacks are unknown."""
     information = store.at(year)
     year = information.year
-    codes = {name: _STORE_CODES.get(name, name) for name in (seller, buyer, third) if name is not None}
+    codes = {
+        name: _OLDER.get(name, name) if name not in information.countries else name
+        for name in (seller, buyer, third)
+        if name is not None
+    }
     store.require_country(*codes.values(), year=year)
     notes = [*store.notes, *_missing_importers(store, seller, year)]
-    market = _renamed(store.exports_by_product(year=year), "origin", "exporter")
-    buyers = store.exports_of(codes[seller], year=year)
+    market = _worded(_renamed(store.exports_by_product(year=year), "origin", "exporter"), "exporter")
+    buyers = _worded(store.exports_of(codes[seller], year=year), "destination")
     if codes[buyer] in information.importers:
-        suppliers = store.imports_of(codes[buyer], year=year)
+        suppliers = _worded(store.imports_of(codes[buyer], year=year), "origin")
     else:
-        suppliers, words = _unreported_imports(codes[buyer], year, market, sources)
+        suppliers, words = _unreported_imports(buyer, year, market, sources)
         notes.append(words)
-    bought, words = _or_restored(
-        suppliers[suppliers["origin"] == codes[seller]], codes[seller], codes[buyer], year, market
-    )
-    back, words_back = _or_restored(
-        store.pair(codes[buyer], codes[seller], year=year), codes[buyer], codes[seller], year, market
-    )
+    bought, words = _or_restored(suppliers[suppliers["origin"] == seller], seller, buyer, year, market)
+    back, words_back = _or_restored(store.pair(codes[buyer], codes[seller], year=year), buyer, seller, year, market)
     imports = _sums(suppliers)
     if words:
-        restored = pd.DataFrame({"origin": codes[seller], "hs": bought.index, "value_usd": bought.to_numpy()})
+        restored = pd.DataFrame({"origin": seller, "hs": bought.index, "value_usd": bought.to_numpy()})
         suppliers = pd.concat([suppliers, restored], ignore_index=True)
         imports = imports.add(bought, fill_value=0.0)
     lines = _join_lines(
@@ -268,13 +272,13 @@ def _from_store(
         seller_exports_usd=_sums(buyers),
         world_usd=_sums(market),
     )
-    lines = _with_quantities(lines, suppliers, buyers, codes[seller])
+    lines = _with_quantities(lines, suppliers, buyers, seller)
     notes += [*words, *words_back]
     if year == 2024:
-        notes += mirror_notes(codes[seller], codes[buyer], filled=False)
+        notes += mirror_notes(seller, buyer, filled=False)
     third_exports = None
     if third is not None:
-        third_exports, said = _third_exports(store, codes[seller], codes[third], year, sources)
+        third_exports, said = _third_exports(store, seller, third, codes, year, sources)
         notes.append(said)
     return ProductTables(
         seller=seller,
@@ -283,22 +287,32 @@ def _from_store(
         year=year,
         source=f"{information.title}, {year}, {information.revision}, {information.valuation}, {information.basis}",
         lines=lines,
-        suppliers=_worded(_renamed(suppliers, "origin", "exporter"), "exporter"),
-        buyers=_worded(_renamed(buyers, "destination", "importer"), "importer"),
-        market=_worded(market, "exporter"),
+        suppliers=_renamed(suppliers, "origin", "exporter"),
+        buyers=_renamed(buyers, "destination", "importer"),
+        market=market,
         third=third or "",
         third_exports=third_exports,
         notes=tuple(notes),
     )
 
 
-_STORE_CODES = {"TWN": "S19"}
-"""Codes that BACI writes otherwise."""
+_OLDER = {"TWN": "S19"}
+"""Codes under which BACI has written a country, as the table of pairs does."""
+
+
+def _label(name: str) -> str:
+    """Return the label of a region or country; what is neither as it is, for the source to refuse."""
+    if name in regions():
+        return name
+    try:
+        return country(name).iso3
+    except InputError:
+        return name
 
 
 def _worded(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return a table with the ISO3 codes of this package where BACI has others."""
-    return table.assign(**{column: table[column].replace({code: iso3 for iso3, code in _STORE_CODES.items()})})
+    """Return a table with the labels of this package where BACI has others."""
+    return table.assign(**{column: table[column].replace({older: label for label, older in _OLDER.items()})})
 
 
 def _or_restored(
@@ -312,7 +326,8 @@ def _or_restored(
     if year != 2024:
         return nothing, (f"{absent}.",)
     pairs = load_table("pairs")
-    before = pairs.loc[(pairs["exporter"] == seller) & (pairs["importer"] == buyer), "value_2023_usd"].dropna()
+    there = (pairs["exporter"] == _OLDER.get(seller, seller)) & (pairs["importer"] == _OLDER.get(buyer, buyer))
+    before = pairs.loc[there, "value_2023_usd"].dropna()
     mix = market[market["exporter"] == seller].set_index("hs")["value_usd"]
     if before.empty or mix.empty:
         return nothing, (f"{absent}, and 2023 has no record either.",)
@@ -334,7 +349,7 @@ def _missing_importers(store: TradeStore, seller: str, year: int) -> list[str]:
     if year != 2024:
         return [note + "."]
     before = load_table("pairs")
-    before = before[before["exporter"] == seller]
+    before = before[before["exporter"] == _OLDER.get(seller, seller)]
     value = before["value_2023_usd"].astype(np.float64)
     part = float(value[before["importer"].isin(lacking)].sum() / max(float(value.sum()), 1.0))
     return [f"{note}. In 2023 they took {100 * part:.0f} % of what {seller} sold."]
@@ -361,7 +376,7 @@ def _unreported_imports(
             )
             return census.rename(columns={"exporter": "origin", "hs6": "hs"}).assign(quantity_t=np.nan), words
     before = load_table("pairs")
-    before = before[(before["importer"] == buyer) & before["value_2023_usd"].notna()]
+    before = _worded(before[(before["importer"] == buyer) & before["value_2023_usd"].notna()], "exporter")
     if year != 2024 or before.empty:
         raise DataError(f"the source of {year} lacks {buyer} as an importer, so that what it buys is unknown, not zero")
     total = before.set_index("exporter")["value_2023_usd"].astype(np.float64)
@@ -386,17 +401,17 @@ def _census(sources: Path | str | None) -> pd.DataFrame:
     from counterpoise.data.us_imports import load_us_imports
 
     try:
-        return load_us_imports(locate_sources(sources))
+        return _worded(load_us_imports(locate_sources(sources)), "exporter")
     except SourceMissingError:
         return pd.DataFrame({"exporter": [], "hs6": [], "value_usd": []})
 
 
 def _third_exports(
-    store: TradeStore, seller: str, third: str, year: int, sources: Path | str | None
+    store: TradeStore, seller: str, third: str, codes: dict[str, str], year: int, sources: Path | str | None
 ) -> tuple[pd.DataFrame, str]:
     """Return what the seller sells to a third country, and where that is known from."""
-    if third in store.at(year).importers:
-        table = store.pair(seller, third, year=year)
+    if codes[third] in store.at(year).importers:
+        table = store.pair(codes[seller], codes[third], year=year)
         if table.empty:
             raise DataError(f"nothing is recorded of what {seller} sells to {third} in {year}")
         return table[["hs", "value_usd"]], f"What {seller} sells to {third} is of the same source."

@@ -186,8 +186,8 @@ def trade_elasticity_of(estimate: GravityEstimate, tariff: str, *, flows: Flows)
     """
     if tariff in estimate.omitted:
         raise InputError(
-            f"'{tariff}' was left out: the fixed effects and the other regressors determine it, and no elasticity can be "
-            "found; duties must differ over time within pairs, or over origins for one destination"
+            f"'{tariff}' was left out: the fixed effects and the other regressors determine it, and no elasticity can "
+            "be found; duties must differ over time within pairs, or over origins for one destination"
         )
     coefficient, error = estimate[tariff], estimate.error_of(tariff)
     theta = -coefficient - (1.0 if flows == "customs" else 0.0)

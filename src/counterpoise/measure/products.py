@@ -33,7 +33,7 @@ from counterpoise.measure.selection import hs_ranges, in_ranges
 if TYPE_CHECKING:
     from counterpoise.core import World
 
-__all__ = ["RANKS", "ProductStudy", "latent_share", "product_opportunities"]
+__all__ = ["RANKS", "ProductStudy", "latent_share", "line_openings", "product_opportunities"]
 
 RANKS: Mapping[str, str] = {
     "unrealised": "unrealised_usd",
@@ -44,8 +44,8 @@ RANKS: Mapping[str, str] = {
 }
 """What products can be ranked by, and the column of each."""
 
-COMPETITORS = 3
-"""Suppliers named for each product."""
+COMPETITORS, MARKETS = 3, 2
+"""Suppliers of the buyer, and markets of the seller, that are named for each product."""
 
 Numbers = NDArray[np.float64]
 
@@ -63,7 +63,8 @@ class ProductStudy:
         buyer_imports_usd, seller_exports_usd, world_usd, sold_back_usd (USD a year); bought_share (of the buyer's
         imports, 0 to 1), supply_share (of world trade); rca, density, grubel_lloyd (NaN where they do not apply);
         potential_usd, unrealised_usd, displaceable_usd (what the buyer buys from others); supplier_hhi, suppliers
-        (number), supplier_1 to supplier_3 with supplier_1_share and so on: competitors, the seller left out;
+        (number), supplier_1 to supplier_3 with supplier_1_share and so on: competitors, the seller left out; markets
+        (number), market_1 and market_2 with their parts: to whom the seller sells it;
         seller_unit_value, buyer_unit_value (USD a tonne) and unit_value_headroom (the second over the first, minus 1),
         where quantities are known; tariff_rate (duty of the buyer on the seller's sector) and obstacle_ave, where
         known; with a third country third_exports_usd, third_duty_before, third_duty_added, pushed_out_usd,
@@ -275,6 +276,39 @@ def latent_share(
     return shares
 
 
+def line_openings(study: ProductStudy, world: World) -> dict[str, float]:
+    """Return the lines of the pair that are zero in a world and could be opened, each with its potential.
+
+    Parameters
+    ----------
+    study
+        The pair; dual-use goods count for nothing.
+    world
+        A world that knows both, each by itself or by the region it lies in.
+
+    Returns
+    -------
+    Unrealised potential by sector, USD a year at customs value: what ``Shock.with_opening`` takes. Sectors that trade
+    already, that the seller does not make or the buyer does not buy, and those without potential are left out.
+
+    Raises
+    ------
+    InputError
+        If the world does not know the pair, or has both in one region.
+    """
+    seller, buyer = (_region(world, name) for name in (study.seller, study.buyer))
+    if seller is None or buyer is None or seller == buyer:
+        raise InputError(
+            f"{world.meta.name} has no trade {study.seller} -> {study.buyer} of its own; no line can be opened"
+        )
+    flow = world.flow.to_numpy()
+    i, j = world.countries.index(seller), world.countries.index(buyer)
+    closed = (flow[i, j] == 0) & (flow[i].sum(axis=0) > 0) & (flow[:, j].sum(axis=0) > 0)
+    potential = study.table.groupby("sector")["unrealised_usd"].sum()
+    found = {s: float(potential.get(s, 0.0)) for k, s in enumerate(world.sectors) if closed[k]}
+    return {sector: usd for sector, usd in found.items() if usd > 0}
+
+
 def _records(table: pd.DataFrame, top: int | None) -> list[dict[str, Any]]:
     rows = cast("list[dict[str, Any]]", (table if top is None else table.head(top)).to_dict("records"))
     return [{k: None if isinstance(v, float) and np.isnan(v) else v for k, v in row.items()} for row in rows]
@@ -360,23 +394,37 @@ def _advantages(market: pd.DataFrame, codes: pd.Series[str]) -> NDArray[np.bool_
 
 
 def _add_suppliers(lines: pd.DataFrame, tables: ProductTables) -> None:
-    """Add concentration and the largest competitors of each product, at the level at which suppliers are known."""
-    suppliers = tables.suppliers.groupby(["hs", "exporter"], as_index=False)["value_usd"].sum()
-    width = int(suppliers["hs"].str.len().max()) if len(suppliers) else 6
-    total = suppliers.groupby("hs")["value_usd"].transform("sum")
-    suppliers = suppliers.assign(part=suppliers["value_usd"] / total)
-    key = lines["hs"].str[:width]
+    """Add who sells each product to the buyer and who buys it from the seller, at the level at which that is known."""
+    suppliers, key = _parts(lines, tables.suppliers, "exporter")
     lines["supplier_hhi"] = key.map((suppliers["part"] ** 2).groupby(suppliers["hs"]).sum())
     lines["suppliers"] = key.map(suppliers.groupby("hs").size()).fillna(0).astype("int64")
-    others = suppliers[suppliers["exporter"] != tables.seller]
-    others = others.sort_values(["hs", "value_usd", "exporter"], ascending=[True, False, True])
-    place = others.groupby("hs").cumcount()
-    for k in range(COMPETITORS):
-        mine = others[place == k]
-        names = dict(zip(mine["hs"].astype(str), mine["exporter"].astype(str), strict=True))
-        parts = dict(zip(mine["hs"].astype(str), mine["part"].astype(float), strict=True))
-        lines[f"supplier_{k + 1}"] = [names.get(code, "") for code in key]
-        lines[f"supplier_{k + 1}_share"] = [parts.get(code, np.nan) for code in key]
+    _add_largest(lines, key, suppliers[suppliers["exporter"] != tables.seller], "exporter", "supplier", COMPETITORS)
+    buyers, key = _parts(lines, tables.buyers, "importer")
+    lines["markets"] = key.map(buyers.groupby("hs").size()).fillna(0).astype("int64")
+    _add_largest(lines, key, buyers, "importer", "market", MARKETS)
+
+
+def _parts(lines: pd.DataFrame, flows: pd.DataFrame, side: str) -> tuple[pd.DataFrame, pd.Series[str]]:
+    """Return flows by product and country with the part of each in its product; and the key that lines look up."""
+    sums = flows.groupby(["hs", side])["value_usd"].sum().reset_index()
+    width = int(sums["hs"].astype(str).str.len().max()) if len(sums) else 6
+    total = sums.groupby("hs")["value_usd"].transform("sum")
+    return sums.assign(part=sums["value_usd"] / total), lines["hs"].astype(str).str[:width]
+
+
+def _add_largest(
+    lines: pd.DataFrame, key: pd.Series[str], parts: pd.DataFrame, side: str, name: str, count: int
+) -> None:
+    """Add the largest countries of each product and their parts: ``name_1``, ``name_1_share`` and so on."""
+    ordered = parts.sort_values(by=["hs", "value_usd", side], ascending=[True, False, True])
+    place = ordered.groupby("hs").cumcount()
+    for k in range(count):
+        mine = ordered[place == k]
+        codes = mine["hs"].astype(str)
+        countries = dict(zip(codes, mine[side].astype(str), strict=True))
+        shares = dict(zip(codes, mine["part"].astype(float), strict=True))
+        lines[f"{name}_{k + 1}"] = [countries.get(code, "") for code in key]
+        lines[f"{name}_{k + 1}_share"] = [shares.get(code, np.nan) for code in key]
 
 
 def _add_unit_values(lines: pd.DataFrame, tables: ProductTables, caveats: list[str]) -> None:

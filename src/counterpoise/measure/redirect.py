@@ -42,8 +42,8 @@ def pushed_out(
     lines
         hs, seller_exports_usd, sector: the products of the pair.
     third_exports
-        hs, value_usd: what the seller sells to the third country; headings are split over the codes of the lines as the
-        seller's exports to the world are.
+        hs, value_usd: what the seller sells to the third country; headings, and codes that the lines lack, are split
+        over the codes of their heading as the seller's exports to the world are.
     duties
         hs, rate_before, rate_after; longest prefix first. Lines without a duty have none pushed out.
     trade_elasticity
@@ -65,7 +65,7 @@ def pushed_out(
     bad = ~np.isfinite(rates).all(axis=1) | (rates <= -1).any(axis=1)
     problems += [f"HS {hs} has rates that cannot be used" for hs in duties["hs"].to_numpy()[bad].tolist()]
     raise_all(InputError, "the pushed-out goods cannot be found", problems)
-    value, lost = _placed(lines, third_exports)
+    value, spread, lost = _placed(lines, third_exports)
     before, after = (_by_prefix(lines["hs"], duties, column) for column in ("rate_before", "rate_after"))
     theta = lines["sector"].map(dict(trade_elasticity)).to_numpy(dtype=np.float64)
     factor = ((1.0 + after) / (1.0 + before)) ** -(theta + 1.0)
@@ -80,31 +80,36 @@ def pushed_out(
     )
     notes: list[str] = []
     total = float(third_exports["value_usd"].sum())
+    if spread > 0.001 * total:
+        notes.append(
+            f"{100 * spread / total:.1f} % of what is sold to the third country is known by heading, or by codes of"
+            " another edition of the HS, and is split over the codes of its heading as the seller's exports."
+        )
     if lost > 0.001 * total:
         notes.append(
-            f"{100 * lost / total:.1f} % of what is sold to the third country is in codes that the pair's table lacks "
-            "(another edition of the HS, or special chapters) and is left out."
+            f"{100 * lost / total:.1f} % of what is sold to the third country is in headings that the pair's table"
+            " lacks, such as special chapters, and is left out."
         )
     return PushedOut(table, tuple(notes))
 
 
-def _placed(lines: pd.DataFrame, third_exports: pd.DataFrame) -> tuple[np.ndarray, float]:
-    """Return the third country's purchases on the lines, and what found no place."""
+def _placed(lines: pd.DataFrame, third_exports: pd.DataFrame) -> tuple[np.ndarray, float, float]:
+    """Return the third country's purchases by line, what was placed by heading only, and what found no place."""
     sold = third_exports.groupby("hs")["value_usd"].sum()
-    codes = lines["hs"]
-    width, finest = int(sold.index.str.len().max()), int(codes.str.len().max())
-    if width > finest:
-        sold = sold.groupby(sold.index.str[:finest]).sum()
-        width = finest
-    if width == finest:
-        value = codes.map(sold).fillna(0.0).to_numpy(dtype=np.float64)
-    else:
-        key = codes.str[:width]
-        weight = lines["seller_exports_usd"]
-        whole = weight.groupby(key).transform("sum")
-        part = (weight / whole.where(whole > 0)).fillna(0.0)
-        value = (key.map(sold).fillna(0.0) * part).to_numpy(dtype=np.float64)
-    return value, float(sold.sum() - value.sum())
+    codes = lines["hs"].astype(str)
+    finest = int(codes.str.len().max())
+    sold = sold.groupby(sold.index.astype(str).str[:finest]).sum()
+    known = sold.index.isin(list(codes))
+    value = codes.map(sold[known]).fillna(0.0).to_numpy(dtype=np.float64)
+    rest = sold[~known]
+    rest = rest.groupby(rest.index.str[:4]).sum()
+    # Within a heading, as the seller exports its codes to the world.
+    key = codes.str[:4]
+    weight = lines["seller_exports_usd"]
+    whole = weight.groupby(key).transform("sum")
+    spread = (key.map(rest).fillna(0.0) * (weight / whole.where(whole > 0)).fillna(0.0)).to_numpy(dtype=np.float64)
+    value = value + spread
+    return value, float(spread.sum()), float(sold.sum() - value.sum())
 
 
 def _by_prefix(codes: pd.Series[str], duties: pd.DataFrame, column: str) -> np.ndarray:

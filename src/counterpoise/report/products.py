@@ -51,6 +51,8 @@ _COLUMNS: Mapping[str, tuple[str, str, float, NumberFormat]] = {
     "supplier_2": ("Second", "", 1.0, _MN),
     "supplier_2_share": ("its part ", "%", 100.0, _SHARE),
     "supplier_hhi": ("Concentration (HHI)", "", 1.0, _INDEX),
+    "market_1": ("Largest market of the seller", "", 1.0, _MN),
+    "market_1_share": ("its part  ", "%", 100.0, _SHARE),
     "unit_value_headroom": ("Unit value headroom", "%", 100.0, _SHARE),
     "tariff_rate": ("Duty", "%", 100.0, _SHARE),
     "obstacle_ave": ("Obstacles", "%", 100.0, _SHARE),
@@ -112,8 +114,8 @@ def products_section(study: ProductStudy, *, top: int | None = 30, id: str = "pr
         f" (complementarity over {_digits(study)}). {_ease(study)}",
         f"By its shares {seller} could sell **{_bn(total['unrealised_usd'])}** more in the products where it sells less"
         f" than its potential; {_bn(total['unrealised_listed_usd'])} of that is dual-use and excluded.",
-        "This is no forecast: potentials with the pair's own ease add up to what is traded already, so that the sum says"
-        " how much would have to move from where the pair trades above its shares to where it trades below them.",
+        "This is no forecast: potentials with the pair's own ease add up to what is traded already, so that the sum"
+        " says how much would have to move from where the pair trades above its shares to where it trades below them.",
         " ".join(study.caveats),
     ]
     return Section(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -164,7 +164,15 @@ def obstacles_by_product(scenario: Scenario, seller: str, buyer: str, codes: Seq
 
 
 def purchase_fragment(
-    codes: Sequence[str], *, seller: str, buyer: str, name: str, subsidy_rate: float, extends: str | None, source: str
+    codes: Sequence[str],
+    *,
+    seller: str,
+    buyer: str,
+    name: str,
+    subsidy_rate: float,
+    extends: str | None,
+    source: str,
+    openings: Mapping[str, float] | None = None,
 ) -> str:
     """Return a scenario file whose purchase programme is on given products, as TOML that `simulate` takes.
 
@@ -182,6 +190,8 @@ def purchase_fragment(
         Scenario the file starts from; None writes one that stands alone.
     source
         Where the choice of products comes from.
+    openings
+        Potential of lines that are zero today, USD a year by sector: levers for ``close``.
 
     Raises
     ------
@@ -217,6 +227,23 @@ def purchase_fragment(
             f'seller = "{places[seller]}"',
             f"products = [{quoted}]",
             f"subsidy_rate = {subsidy_rate!r}",
+            *(
+                line
+                for sector, usd in (openings or {}).items()
+                for line in (
+                    "",
+                    "[[lever]]",
+                    f'id = "open_{sector}"',
+                    'kind = "opened_line"',
+                    f'title = "Open the line of {sector}, which is zero today"',
+                    f'source = "{source}"',
+                    f'origin = "{places[seller]}"',
+                    f'destination = "{places[buyer]}"',
+                    f'sectors = ["{sector}"]',
+                    "upper = 1.0",
+                    f"potential_usd = {usd!r}",
+                )
+            ),
             "",
         ]
     )

@@ -53,7 +53,9 @@ def simulated(rng: np.random.Generator, countries: int = 14, years: int = 5, the
     pair = effects["exporter^importer"]
     rows["lntariff"] = np.log1p(np.clip(0.15 - 0.12 * pair + rng.normal(0.0, 0.08, len(rows)), 0.0, None))
     rows["agreement"] = (rng.random(len(rows)) < 0.35 + 0.3 * np.tanh(3 * pair)).astype(float)
-    mean = np.exp(8 - (theta + 1) * rows["lntariff"] + AGREEMENT * rows["agreement"] + np.sum(list(effects.values()), axis=0))
+    mean = np.exp(
+        8 - (theta + 1) * rows["lntariff"] + AGREEMENT * rows["agreement"] + np.sum(list(effects.values()), axis=0)
+    )
     rows["trade"] = mean * rng.gamma(5.0, 0.2, len(rows))
     return rows
 
@@ -72,11 +74,11 @@ def slow_poisson(
     keys = [rows[e.split("^")].astype(str).agg("-".join, axis=1) for e in effects]
     dummies = pd.concat([pd.get_dummies(key, dtype=float) for key in keys], axis=1)
     x = np.column_stack([rows[regressors].to_numpy(), dummies.to_numpy()])
-    y = rows["trade"].to_numpy()
-    y = y / y.mean()
+    trade = rows["trade"].to_numpy(dtype=np.float64)
+    y = trade / trade.mean()
     k = len(regressors)
     # Redundant effects leave the likelihood flat in some directions: the pseudo-inverse stays out of them.
-    b: np.ndarray = np.asarray(np.linalg.lstsq(x, np.log(y), rcond=None)[0])
+    b: np.ndarray = np.asarray(np.linalg.lstsq(x, np.log(y), rcond=None)[0], dtype=np.float64)
     for _ in range(50):
         mean = np.exp(x @ b)
         step = _inverse((x.T * mean) @ x) @ (x.T @ (y - mean))

@@ -28,7 +28,8 @@ def test_areas_add_up_to_what_is_recommended(study: ProductStudy) -> None:
     assert [f.kind for f in (areas, bubbles, bars)] == ["treemap", "scatter", "bar"]
     assert areas.data["usd"].sum() == pytest.approx(study.table["unrealised_usd"].sum() / 1e6)
     assert set(bubbles.data["unrealised"]) == set(study.table["unrealised_usd"].head(40) / 1e6)
-    pushed, room = (bars.data[bars.data["what"] == w]["usd"].to_numpy() for w in bars.data["what"].unique())
+    wide = bars.data.pivot(index="product", columns="what", values="usd")
+    room, pushed = (wide[c] for c in sorted(wide.columns))
     assert (room <= pushed).all()
 
 
@@ -52,8 +53,9 @@ def test_the_workbook_holds_every_product_with_its_leading_zero(study: ProductSt
     path = write_products(study, tmp_path / "products.xlsx", {"version": "test"})
     book = openpyxl.load_workbook(path)
     sheet = next(book[name] for name in book.sheetnames if "The products with most" in name)
-    codes = [row[0] for row in sheet.iter_rows(min_row=1, values_only=True) if row[0] and str(row[0]).isdigit()]
-    assert all(isinstance(code, str) and len(code) == 6 for code in codes)
+    cells = [row[0] for row in sheet.iter_rows(min_row=1, values_only=True) if row[0] and str(row[0]).isdigit()]
+    codes = [cell for cell in cells if isinstance(cell, str)]
+    assert len(codes) == len(cells)
     assert codes == study.table["hs"].tolist()
     assert any(code.startswith("0") for code in codes)
 

@@ -95,3 +95,20 @@ def test_countries_inside_regions_stand_for_them() -> None:
         purchase_fragment(["8703"], seller="FRA", buyer="DEU", name="x", subsidy_rate=0.2, extends=None, source="y")
     with pytest.raises(InputError, match="at least one product"):
         purchase_fragment([], seller="IND", buyer="RUS", name="x", subsidy_rate=0.2, extends=None, source="y")
+
+
+def test_lines_that_are_zero_become_levers(tmp_path: Path) -> None:
+    text = purchase_fragment(
+        ["030617"],
+        seller="IND",
+        buyer="RUS",
+        name="levers",
+        subsidy_rate=0.2,
+        extends=None,
+        source="a test",
+        openings={"crude_oil_gas": 1.5e6},
+    )
+    path = tmp_path / "levers.toml"
+    path.write_text(text, encoding="utf-8")
+    (lever,) = load_scenario(path).lever
+    assert (lever.kind, lever.sectors, lever.potential_usd) == ("opened_line", ("crude_oil_gas",), 1.5e6)

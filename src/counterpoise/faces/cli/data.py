@@ -8,10 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-<<<<<<< HEAD
-from counterpoise.faces.cli.data_store import import_command, store_command
-from counterpoise.faces.cli.data_table import TableOptions, build_from_table
-=======
 from counterpoise.faces.cli.data_sources import (
     CacheFolder,
     add_command,
@@ -21,7 +17,8 @@ from counterpoise.faces.cli.data_sources import (
     sniff_command,
     tidy_command,
 )
->>>>>>> sources
+from counterpoise.faces.cli.data_store import import_command, store_command
+from counterpoise.faces.cli.data_table import TableOptions, build_from_table
 from counterpoise.faces.cli.options import AsJson, Output, SourcesFolder
 from counterpoise.faces.cli.show import bn, folder, number, print_json, print_table, progress, say
 
@@ -29,16 +26,13 @@ __all__ = ["app", "verification"]
 
 app = typer.Typer(no_args_is_help=True, help="The embedded data, and the world made from public sources.")
 
-<<<<<<< HEAD
 app.command("import")(import_command)
 app.command("store")(store_command)
-=======
 app.command("fetch")(fetch_command)
 app.command("add")(add_command)
 app.command("sniff")(sniff_command)
 app.command("tidy")(tidy_command)
 app.command("comtrade")(comtrade_command)
->>>>>>> sources
 
 _RTOL = 1e-9
 

@@ -24,7 +24,7 @@ _TABLES = (".csv", ".parquet", ".json")
 
 
 def products_command(
-    a: Annotated[str, typer.Argument(metavar="A", help="The seller: country (ISO3) or region.")],
+    a: Annotated[str, typer.Argument(metavar="A", help="The seller: country by any code, or region.")],
     b: Annotated[str, typer.Argument(metavar="B", help="The buyer, who might buy more of A's goods.")],
     hs: Annotated[
         str | None, typer.Option("--hs", metavar="CODES", help="Only these products, as 01-24,30 or 3004.")
@@ -82,9 +82,9 @@ def products_command(
     if redirect_from is not None:
         from counterpoise.scenario.opportunities import duties_by_product
 
-        found = duties_by_product(redirect_from, a, codes, scenario=scenario, as_of=day)
+        found = duties_by_product(tables.third, tables.seller, codes, scenario=scenario, as_of=day)
         duties = found.table
-        words = f"Duties of {redirect_from} as of {found.as_of} ({found.scenario}): " + "; ".join(
+        words = f"Duties of {tables.third} as of {found.as_of} ({found.scenario}): " + "; ".join(
             found.measures or ("none",)
         )
     study = product_opportunities(
@@ -93,7 +93,7 @@ def products_command(
         rank=rank,
         ease=ease,
         duties=duties,
-        obstacles=_obstacles(scenario, a, b, codes),
+        obstacles=_obstacles(scenario, tables.seller, tables.buyer, codes),
         world=_world(),
     )
     shown = study.table if top == 0 else study.table.head(top)
@@ -170,6 +170,7 @@ def _write(path: Path, study: ProductStudy) -> None:
 
 def _write_programme(path: Path, codes: list[str], study: ProductStudy, subsidy_rate: float) -> None:
     from counterpoise.core.storage import atomic_path
+    from counterpoise.measure.products import line_openings
     from counterpoise.scenario.opportunities import purchase_fragment
 
     text = purchase_fragment(
@@ -179,6 +180,7 @@ def _write_programme(path: Path, codes: list[str], study: ProductStudy, subsidy_
         name=path.stem,
         subsidy_rate=subsidy_rate,
         extends=None,
+        openings=line_openings(study, _world()),
         source=f"counterpoise products {study.seller} {study.buyer}, by {study.summary['rank']}: {study.source}",
     )
     with atomic_path(path) as temporary:

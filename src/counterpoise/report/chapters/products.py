@@ -6,7 +6,7 @@ from counterpoise.core.errors import DataError
 from counterpoise.data.concordance import regions
 from counterpoise.data.product_tables import embedded_products
 from counterpoise.measure.products import ProductStudy, product_opportunities
-from counterpoise.report.chapters.words import name, share
+from counterpoise.report.chapters.words import bn, name, share
 from counterpoise.report.document import Section
 from counterpoise.report.products import products_section
 from counterpoise.report.story import Story
@@ -25,16 +25,15 @@ def products_chapter(story: Story) -> Section | None:
         return None
     section = products_section(study, top=ROWS, id="products")
     wanted = [p for m in story.scenario.measure if isinstance(m, Purchase) for p in m.products or ()]
-    if not wanted or "all" in wanted:
+    if not wanted or "all" in wanted or not study.summary["unrealised_usd"]:
         return section
     ranges = ",".join(wanted)
     inside = product_opportunities(embedded_products(study.seller, study.buyer), hs=wanted).summary
     part = inside["selected_unrealised_usd"] / study.summary["unrealised_usd"]
     covered = (
-        f"The order names HS {ranges}: there {name(study.buyer)} imports"
-        f" {inside['selected_imports_usd'] / 1e9:.1f} bn USD and buys {inside['selected_bought_usd'] / 1e9:.2f} bn of it"
-        f" from {name(study.seller)}. Only **{share(part, 0)}** of the unused potential lies in these goods; the rest is in"
-        " goods that the order does not name."
+        f"The order names HS {ranges}: there {name(study.buyer)} imports {bn(inside['selected_imports_usd'])} and buys"
+        f" {bn(inside['selected_bought_usd'], 2)} of it from {name(study.seller)}. Of the unused potential"
+        f" **{share(part, 0)}** lies in these goods; the rest is in goods that the order does not name."
     )
     return Section(
         id=section.id,
