@@ -9,7 +9,7 @@ from counterpoise.core import Shock, World
 from counterpoise.core.errors import LabelError
 from counterpoise.data import load_world
 from counterpoise.friction import FrictionReport, friction_report, removal_shock
-from counterpoise.policy.levers import shock_with
+from counterpoise.policy.mixture import shock_with
 from counterpoise.policy.obstacle_levers import obstacle_levers
 
 SECTORS = ("food", "pharmaceuticals", "machinery", "gems")
