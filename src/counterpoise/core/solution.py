@@ -308,7 +308,7 @@ class Solution:
         return pd.DataFrame(rows, columns=[*columns, "importer_rent_usd", "exporter_rent_usd"])
 
     def countries_table(self) -> pd.DataFrame:
-        """Return one row per country: welfare, real wage, trade, deficit and revenue, rents, EV."""
+        """Return one row per country: welfare, real wage, trade, deficit and revenue before and after, EV."""
         import pandas as pd
 
         world = self.world
@@ -325,9 +325,21 @@ class Solution:
                 "deficit_cf_usd": self.deficit_cf.to_numpy(),
                 "tariff_revenue_usd": world.tariff_revenue.to_numpy(),
                 "tariff_revenue_cf_usd": self.tariff_revenue_cf.to_numpy(),
+                "equivalent_variation_usd": self.equivalent_variation_usd.to_numpy(),
+            }
+        )
+
+    def levies_table(self) -> pd.DataFrame:
+        """Return one row per country: what duties, programmes, export taxes and quota rents bring or cost, USD."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "country": list(self.world.countries),
+                "tariff_revenue_cf_usd": self.tariff_revenue_cf.to_numpy(),
+                "purchase_cost_cf_usd": self.purchase_cost_cf.to_numpy(),
                 "export_tax_revenue_cf_usd": self.export_tax_revenue_cf.to_numpy(),
                 "quota_rent_cf_usd": self.quota_rent_cf.to_numpy(),
-                "equivalent_variation_usd": self.equivalent_variation_usd.to_numpy(),
             }
         )
 

@@ -29,7 +29,7 @@ from jax.flatten_util import ravel_pytree
 from numpy.typing import NDArray
 
 from counterpoise.core import Shock, World
-from counterpoise.core.errors import NotConvergedError
+from counterpoise.core.errors import InputError, NotConvergedError, raise_all
 from counterpoise.core.labels import index_of
 from counterpoise.model import (
     Baseline,
@@ -178,6 +178,7 @@ class Equilibria:
         world.require_balanced()
         shock = Shock.none(world) if background is None else background
         shock.require_labels(world)
+        raise_all(InputError, "the shock cannot be used", shock.opening_problems(world))
         self.world = world
         self.pair = pair
         self.levers = levers

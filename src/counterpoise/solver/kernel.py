@@ -48,10 +48,10 @@ SOLVERS: dict[str, Solver] = {
 _FIRST_STEP = 0.25
 """Part of the shock that continuation tries first."""
 
-_SHORTEST_STEP = 1.0 / 128.0
+_SHORTEST_STEP = 1.0 / 64.0
 """Part of the shock below which continuation gives up."""
 
-_ATTEMPTS = 40
+_ATTEMPTS = 24
 """Solves after which continuation gives up."""
 
 

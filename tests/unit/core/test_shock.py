@@ -72,3 +72,34 @@ def test_a_shock_for_another_world_is_refused() -> None:
 def test_an_unknown_term_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InputError, match="its terms are tariff_rate_cf"):
         Shock.none(small_world()).with_array("tau", np.ones(3))
+
+
+def test_the_newer_terms_are_set_where_they_are_meant_and_named() -> None:
+    world = small_world()
+    shock = (
+        Shock.none(world)
+        .with_export_tax(0.1, origin="AAA")
+        .with_quota(5.0, origin="AAA", destination="BBB", sector="cloth", exporter_share=0.5)
+        .with_labour_supply(1.1, country="CCC")
+        .with_demand(1.2, country="AAA", sector="grain")
+        .with_non_tariff_cost(1.05, origin="BBB", destination="AAA")
+    )
+    assert shock.moved == (
+        "export_tax_rate",
+        "non_tariff_cost_hat",
+        "labour_supply_hat",
+        "demand_hat",
+        "quota_limit",
+        "quota_exporter_share",
+    )
+    assert float(shock.export_tax_rate[0, 0, 0]) == 0.0
+    assert np.isfinite(shock.quota_limit.to_numpy()).sum() == 1
+    said = repr(shock)
+    assert "quota_limit: 1 cells, 5 to 5" in said
+    assert "export_tax_rate: 4 cells, 0.1 to 0.1" in said
+
+
+@pytest.mark.parametrize("limit", [-1.0, np.nan])
+def test_an_impossible_quota_is_refused_with_its_cell(limit: float) -> None:
+    with pytest.raises(InputError, match=r"quota_limit\[AAA, BBB, cloth\]"):
+        Shock.none(small_world()).with_quota(limit, origin="AAA", destination="BBB", sector="cloth")

@@ -107,13 +107,16 @@ def simulation_json(
     document: dict[str, Any] = {
         "scenario": scenario.name,
         "as_of": None if compiled.report.as_of is None else compiled.report.as_of.isoformat(),
-        **{key: facts[key] for key in ("status", "closure", "solver", "technology", "max_residual")},
-        **{key: facts[key] for key in ("iterations", "seconds")},
+        **{key: facts[key] for key in ("status", "closure", "max_residual", "iterations", "seconds")},
         "countries": solution.countries_table().to_dict("records"),
         "pairs": solution.pairs_table().to_dict("records"),
-        "quotas": solution.quotas_table().to_dict("records"),
         "measures": compiled.report.records(),
     }
+    quotas, levies = solution.quotas_table(), _levies(solution)
+    if len(quotas):
+        document["quotas"] = quotas.to_dict("records")
+    if levies:
+        document["levies"] = levies
     if compared is not None:
         document["closures"] = {
             "world": compared.world_table().to_dict("records"),
@@ -143,6 +146,7 @@ def _write(
         "flows": solution.flows_table(),
         "measures": pd.DataFrame(document["measures"]).assign(notes=lambda m: [" ".join(n) for n in m["notes"]]),
         "coverage": compiled.report.coverage_table(),
+        "levies": solution.levies_table(),
         "quotas": solution.quotas_table(),
         "resistances": solution.resistances_table(),
     }
@@ -207,7 +211,7 @@ def _show(scenario: Scenario, compiled: CompiledScenario, solution: Solution) ->
             for r in rows
         ],
     )
-    _show_levies(rows)
+    _show_levies(solution)
     quotas = solution.quotas_table().to_dict("records")
     if quotas:
         print_table(
@@ -247,18 +251,22 @@ def _show(scenario: Scenario, compiled: CompiledScenario, solution: Solution) ->
     say(f"{solution.iterations} sweeps, {1000 * solution.seconds:.0f} ms, largest residual {solution.max_residual:.1e}")
 
 
-def _show_levies(rows: list[dict[Any, Any]]) -> None:
+def _levies(solution: Solution) -> list[dict[Any, Any]]:
+    """Return who has export taxes or quota rents, and what they bring."""
+    rows = solution.levies_table().to_dict("records")
+    return [r for r in rows if r["export_tax_revenue_cf_usd"] != 0 or r["quota_rent_cf_usd"] != 0]
+
+
+def _show_levies(solution: Solution) -> None:
     """Show what export taxes and quota rents bring, where there are any."""
-    used = [r for r in rows if r["export_tax_revenue_cf_usd"] != 0 or r["quota_rent_cf_usd"] != 0]
+    used = _levies(solution)
+    names = ("tariff_revenue", "export_tax_revenue", "quota_rent")
     if used:
         print_table(
             "Budgets and rents",
             ["country", "import duties less programmes, bn USD", "export taxes, bn USD", "quota rents, bn USD"],
-            [[str(r["country"]), *(bn(r[f"{name}_cf_usd"], sign=True) for name in _LEVIES)] for r in used],
+            [[str(r["country"]), *(bn(r[f"{name}_cf_usd"], sign=True) for name in names)] for r in used],
         )
-
-
-_LEVIES = ("tariff_revenue", "export_tax_revenue", "quota_rent")
 
 
 def _subjects(scenario: Scenario, solution: Solution) -> Iterator[str]:
