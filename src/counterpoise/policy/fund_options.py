@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ __all__ = [
     "fund_parameters",
     "input_spillover",
     "precedents",
+    "read_lines",
 ]
 
 Numbers = NDArray[np.float64]
@@ -441,3 +443,62 @@ class Finance:
                 f"the balance holds {self.balance_usd:,.0f} USD, the budget is {budget_usd:,.0f}; lower the budget or "
                 "pay from budgets"
             )
+
+
+def read_lines(path: str | Path) -> tuple[FundLine, ...]:
+    """Read lines and projects from a TOML file: a list of tables ``line``.
+
+    Parameters
+    ----------
+    path
+        Each table has ``country`` and ``sector``, and may have ``minimum_usd``, ``maximum_usd`` and ``name`` (several
+        projects in one sector need different names).
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read; every problem is listed.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise InputError(f"there is no file {source}; expected a TOML file with tables [[line]]")
+    try:
+        content: Mapping[str, Any] = tomllib.loads(source.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{source} is no TOML: {error}") from None
+    known = {f.name: f.type for f in fields(FundLine)}
+    problems = [
+        f"unknown key '{key}'{did_you_mean(key, ('line',)) or ';'} expected tables [[line]]"
+        for key in content
+        if key != "line"
+    ]
+    rows: Any = content.get("line", [])
+    out: list[FundLine] = []
+    if not isinstance(rows, list) or not rows:
+        problems.append("there is no [[line]]; expected one table for each line or project")
+        rows = []
+    for k, row in enumerate(cast("list[Any]", rows), start=1):
+        found = list(_line_problems(row, known))
+        problems += [f"line {k}: {words}" for words in found]
+        if not found:
+            out.append(FundLine(**row))
+    raise_all(InputError, f"{source.name} cannot be read", problems)
+    return tuple(out)
+
+
+def _line_problems(row: Any, known: Mapping[str, Any]) -> Iterator[str]:
+    if not isinstance(row, dict):
+        yield f"it is {row!r}; expected a table"
+        return
+    table = cast("dict[str, Any]", row)
+    for key, value in table.items():
+        if key not in known:
+            yield f"unknown key '{key}'{did_you_mean(key, known) or ';'} known: {', '.join(known)}"
+        elif key.endswith("_usd"):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                yield f"{key} is {value!r}; expected USD as a number"
+        elif not isinstance(value, str):
+            yield f"{key} is {value!r}; expected text"
+    for key in ("country", "sector"):
+        if key not in table:
+            yield f"{key} is missing"

@@ -225,6 +225,10 @@ class _Scaled:
         return gradient[self.free] * factor, hessian[block] * self.scale * factor, bend[block] * self.scale * factor
 
 
+_RIDGE = 1e-14
+"""What is added to the diagonal of a singular Newton step, over its largest entry."""
+
+
 def climb(model: LocalModel, bounds: Bounds) -> Numbers:
     """Maximise the local model within bounds; return the spending (L,), USD.
 
@@ -280,7 +284,12 @@ def _newton(point: _Interior, gradient: Numbers, hessian: Numbers, bend: Numbers
         np.linalg.cholesky(matrix - bend)
     except np.linalg.LinAlgError:
         bend = np.zeros_like(bend)
-    return np.asarray(np.linalg.solve(matrix - bend, right), dtype=np.float64)
+    try:
+        return np.asarray(np.linalg.solve(matrix - bend, right), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        # Lines that reach the same cells alike, such as projects in one sector: a ridge shares out the step among them.
+        ridge = _RIDGE * float(np.max(np.diag(matrix)))
+        return np.asarray(np.linalg.solve(matrix - bend + ridge * np.eye(len(matrix)), right), dtype=np.float64)
 
 
 def _snapped(scaled: _Scaled, point: _Interior, room: Numbers, total: float) -> Numbers:

@@ -292,6 +292,8 @@ def test_a_missed_cell_ends_with_1(replicated: Callable[[bool], None]) -> None:
 @dataclass(frozen=True)
 class Story:
     sentences: tuple[str, ...]
+    headlines: tuple[str, ...]
+    studies: dict[str, Any]
     html_path: Path
     workbook_path: Path
     manifest_path: Path
@@ -307,7 +309,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, Pat
         assert seed in (0, 7)
         progress("solve", 1, 2)
         paths = [out_dir / name for name in ("report.html", "report.xlsx", "manifest.json")]
-        return Story(("First.", "Second."), *paths)
+        return Story(("First.", "Second."), ("Beside.",), {"fund": {"spent_usd": 1.0}}, *paths)
 
     module = types.ModuleType("counterpoise.report.story")
     module.run_story = run_story  # pyright: ignore[reportAttributeAccessIssue]
@@ -320,7 +322,7 @@ def test_run_tells_the_flagship_and_names_the_report_last(told: list[tuple[str, 
     result = ended("run")
     folder = Path("counterpoise-out") / "valdai-2025"
     assert told == [("valdai-2025", folder)]
-    assert result.stdout.splitlines() == ["First.", "Second.", "", str(folder / "report.html")]
+    assert result.stdout.splitlines() == ["First.", "Second.", "", "Beside.", "", str(folder / "report.html")]
     assert result.stderr == "valdai-2025: solve (1/2)\n"
 
 
@@ -328,6 +330,8 @@ def test_run_in_json(told: list[tuple[str, Path]], tmp_path: Path) -> None:
     printed = document("run", "oil-stop", "--json", "--seed", "7", "-o", str(tmp_path / "there"))
     assert told == [("oil-stop", tmp_path / "there")]
     assert printed["sentences"] == ["First.", "Second."]
+    assert printed["headlines"] == ["Beside."]
+    assert printed["studies"] == {"fund": {"spent_usd": 1.0}}
     assert printed["report"] == str(tmp_path / "there" / "report.html")
 
 

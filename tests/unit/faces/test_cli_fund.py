@@ -24,7 +24,7 @@ def invoke(*arguments: str) -> Result:
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    result = invoke(*FEW, "--draws", "20", "--minimum", "0", "--json")
+    result = invoke(*FEW, "--draws", "12", "--tail", "0.25", "--minimum", "0", "--json")
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
@@ -65,6 +65,51 @@ def test_a_stuck_balance_is_spent_where_it_is_stuck(tmp_path: Path) -> None:
         assert f'id="{anchor}"' in page
     assert "the balance of Russia that is stuck in India" in page
     assert "Russia: Pharmaceuticals" not in page
+
+
+LINES = """
+[[line]]
+country = "IND"
+sector = "fertilisers"
+name = "urea plant"
+minimum_usd = 300e6
+maximum_usd = 400e6
+[[line]]
+country = "IND"
+sector = "fertilisers"
+name = "research grants"
+[[line]]
+country = "RUS"
+sector = "pharmaceuticals"
+"""
+
+
+def test_projects_of_a_file_compete_with_sectors(tmp_path: Path) -> None:
+    path = tmp_path / "lines.toml"
+    path.write_text(LINES, encoding="utf-8")
+    told = json.loads(invoke("--lines", str(path), "--draws", "1", "--budget", "5e8", "--json").stdout)
+    spent = {row["line"]: row["spend_usd"] for row in told["allocation"]}
+    assert set(spent) == {"urea plant", "research grants", "RUS pharmaceuticals"}
+    assert spent["urea plant"] == 0 or 3e8 - 1 <= spent["urea plant"] <= 4e8 + 1
+    assert sum(spent.values()) == pytest.approx(5e8)
+
+
+def test_all_faults_of_a_file_of_lines_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "lines.toml"
+    path.write_text('[[line]]\ncountry = 3\nminimun_usd = 1\n[[line]]\nminimum_usd = "much"\n', encoding="utf-8")
+    caught = invoke("--lines", str(path)).exception
+    assert isinstance(caught, InputError)
+    assert caught.problems == (
+        "line 1: country is 3; expected text",
+        "line 1: unknown key 'minimun_usd'; did you mean 'minimum_usd'? known: country, sector, minimum_usd, "
+        "maximum_usd, name",
+        "line 1: sector is missing",
+        "line 2: minimum_usd is 'much'; expected USD as a number",
+        "line 2: country is missing",
+        "line 2: sector is missing",
+    )
+    both = invoke("--lines", str(path), "--minimum", "1")
+    assert "leave --sector and --minimum out" in str(both.exception)
 
 
 def test_the_tables_say_what_each_kind_of_lever_brings() -> None:

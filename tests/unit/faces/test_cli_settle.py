@@ -124,3 +124,12 @@ def test_the_band_is_written_as_its_suffix_says(tmp_path: Path) -> None:
     path = tmp_path / "account.csv"
     assert invoke("--draws", "40", "-o", str(path)).exit_code == 0
     assert path.read_text(encoding="utf-8").splitlines()[0] == "month,low,median,high"
+
+
+def test_a_falling_currency_is_worth_less_in_dollars() -> None:
+    kept, falling = (
+        json.loads(invoke("--draws", "40", "--depreciation", rate, "--json").stdout)["months"][-1]
+        for rate in ("0", "0.1")
+    )
+    assert falling["median"] < kept["median"]
+    assert "expected above -1" in str(invoke("--depreciation", "-2").exception)

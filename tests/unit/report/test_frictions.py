@@ -42,10 +42,10 @@ def test_every_figure_can_be_drawn_and_stands_in_a_page(report: FrictionReport) 
     assert all(figure.payload()["wide"]["option"] for figure in section.figures)
     assert figure_ids(section) == [
         f"frictions-{name}"
-        for name in ("waterfall", "ranges", "sectors", "corridors", "days", "payments", "trade", "gap")
+        for name in ("waterfall", "ranges", "sectors", "legs", "corridors", "days", "payments", "trade", "gap")
     ]
     assert [t.id for t in section.tables] == [
-        f"frictions-{name}" for name in ("break-even", "limits", "events", "claims")
+        f"frictions-{name}" for name in ("break-even", "changes", "limits", "events", "claims")
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
@@ -48,6 +49,15 @@ def fund_command(
     sector: Annotated[
         list[str] | None, typer.Option("--sector", metavar="NAME", help="Only this sector; repeatable.")
     ] = None,
+    lines_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--lines",
+            metavar="FILE",
+            help="What can be funded, as a TOML file: tables [[line]] with country, sector, minimum_usd, maximum_usd, "
+            "name; several projects may share a sector.",
+        ),
+    ] = None,
     settings: Settings = None,
     closure: Closure = None,
     as_of: AsOf = None,
@@ -63,9 +73,11 @@ def fund_command(
 
     prepare()
     from counterpoise.policy.fund import allocate_fund
-    from counterpoise.policy.fund_options import Finance, FundRisk, fund_lines, fund_parameters
+    from counterpoise.policy.fund_options import Finance, FundRisk, fund_lines, fund_parameters, read_lines
 
     _check_words(case=case, finance=finance, risk=risk)
+    if lines_file is not None and (sector or minimum is not None):
+        raise InputError("--lines says what can be funded and how lumpy it is; leave --sector and --minimum out")
     which = cast("FundCase", case)
     shock, chosen = None, closure or "fixed_world_share"
     partners = pair
@@ -84,11 +96,11 @@ def fund_command(
     smallest = fund_parameters()["minimum_usd"].at(which) if minimum is None else minimum
     stuck = finance == "balance" and known
     buyer = partners[1] if stuck and world.gap_usd(*partners) >= 0 else partners[0]
-    lines = (
-        fund_lines(world, partners, countries=[buyer] if stuck else None, sectors=sector, minimum_usd=smallest)
-        if known
-        else None
-    )
+    lines = None
+    if lines_file is not None:
+        lines = read_lines(lines_file)
+    elif known:
+        lines = fund_lines(world, partners, countries=[buyer] if stuck else None, sectors=sector, minimum_usd=smallest)
     result = allocate_fund(
         world,
         partners,

@@ -70,6 +70,9 @@ def settle(
         list[str] | None, typer.Option(metavar="CODE=UNITS", help="Exchange rate in units per USD; repeatable.")
     ] = None,
     growth: Annotated[float, typer.Option(metavar="RATE", help="Yearly growth of trade after the data.")] = 0.0,
+    depreciation: Annotated[
+        float, typer.Option(metavar="RATE", help="Yearly fall of the currency after the last shipped rate.")
+    ] = 0.0,
     trade: Annotated[
         str | None,
         typer.Option(metavar="BN:BN", help="What A sells to B and B to A, USD bn a year, instead of the tables."),
@@ -138,6 +141,7 @@ def settle(
             currency=currency,
             rates=rates,
             growth_rate=growth,
+            depreciation_rate=depreciation,
             trade_usd=sold,
         )
     except InputError as error:

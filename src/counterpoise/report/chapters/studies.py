@@ -78,7 +78,7 @@ def _settlement(found: SettlementStudy, studies: Studies) -> str:
     text = (
         f"Settlement: {name(found.case.seller)} holds {low:.1f} to {high:.1f} bn USD in {found.case.currency} at the"
         f" end of {month_words(facts['as_of'])}"
-        + (" in every reading that agrees with the reports" if facts["fitted"] else ", by assumptions alone")
+        + (" (90 % of the readings that agree with the reports)" if facts["fitted"] else ", by assumptions alone")
     )
     if facts.get("drained_in"):
         drained = found.drained_in
@@ -93,7 +93,7 @@ def _settlement(found: SettlementStudy, studies: Studies) -> str:
         )
         text += f"; paid out of it, {what} would empty it {when}"
         if facts["drained_rate"] < 1:
-            text += f" in {share(facts['drained_rate'], 0)} of them"
+            text += f" in {share(facts['drained_rate'], 0)} of the readings"
     return f"{text}."
 
 
