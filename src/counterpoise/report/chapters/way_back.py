@@ -182,7 +182,7 @@ def _prose(closing: Closing, package: Package, found: WayBack | None) -> list[st
         f"At most {pct(package.max_closure_pct, 0)} could be closed with these levers at their bounds"
         + (", which would turn the gap round." if package.max_closure_pct > 100 else ".")
         + " The package is certified: the conditions of an optimum hold to"
-        f" {package.kkt_residual:.0e}, and {package.starts_agreeing} of {package.starts} starts end at the same cost."
+        f" {package.kkt_residual:.0e}{_agreement(package)}."
         " It is an optimum of the neighbourhood of those starts; that no better one lies elsewhere is not proven."
     )
     if closing.on is not None:
@@ -191,6 +191,13 @@ def _prose(closing: Closing, package: Package, found: WayBack | None) -> list[st
             " and no lever reaches further than its ramp."
         )
     return [*out, *package.notes]
+
+
+def _agreement(package: Package) -> str:
+    """Say how many starts led to the same package; nothing where there was only one."""
+    if package.starts == 1:
+        return ", reached from one start"
+    return f", and {package.starts_agreeing} of {package.starts} starts end at the same cost"
 
 
 def _package_table(package: Package, source: str) -> TableBlock:
@@ -297,19 +304,26 @@ def _composition_figure(frontier: Frontier, source: str) -> Figure:
 
 def _shares_figure(shares: Shares, package: Package, source: str) -> Figure:
     table = shares.table().iloc[:-1]
-    rows = [(str(r["title"]), r["closed_usd"] / 1e9) for r in table.to_dict("records")]
-    if len(rows) > _SHOWN:
-        rest = sum(value for _, value in rows[_SHOWN:])
-        rows = [*rows[:_SHOWN], (f"{len(table) - _SHOWN} others", rest)]
-    rows = [(KINDS.get(title, title), value) for title, value in rows]
-    (first, most), total = rows[0], package.closed_usd / 1e9
+    found = [
+        (str(r["title"]), r["closed_usd"] / 1e9, 1.96 * r["closed_usd_se"] / 1e9) for r in table.to_dict("records")
+    ]
+    if len(found) > _SHOWN:
+        rest = found[_SHOWN:]
+        spread = sum(error**2 for *_, error in rest) ** 0.5
+        found = [*found[:_SHOWN], (f"{len(rest)} others", sum(value for _, value, _ in rest), spread)]
+    rows = [(KINDS.get(title, title), value, value - error, value + error) for title, value, error in found]
+    first, most, total = rows[0][0], rows[0][1], package.closed_usd / 1e9
+    sampled = not shares.values.exact
     return Figure(
         kind="bar",
         title=f"Who closes the {total:.1f} bn: {most:.1f} bn of it are owed to “{first}”",
         subtitle="Contribution to the closure, USD bn a year (Shapley value)",
-        data=pd.DataFrame(rows, columns=["lever", "closed"]),
+        data=pd.DataFrame(rows, columns=["lever", "closed", "low", "high"]),
         x="lever",
         y="closed",
+        low="low" if sampled else "",
+        high="high" if sampled else "",
+        note="Bands: 95 % of what the drawing of orders leaves open." if sampled else "",
         sort="none",
         unit="USD bn",
         number=NumberFormat(2),
