@@ -62,6 +62,8 @@ class Path:
 
     Attributes
     ----------
+    start
+        The scenario's day, from which years are counted.
     milestones
         (day, words): the scenario's dated marks, and the days on which its levers and measures change.
     goal_usd, goal_by
@@ -72,6 +74,7 @@ class Path:
     gap_usd: float
     turnover_before_usd: float
     mileposts: tuple[Milepost, ...]
+    start: date
     milestones: tuple[tuple[date, str], ...]
     goal_usd: float
     goal_by: date | None
@@ -109,6 +112,7 @@ class Path:
             "pair": list(self.pair),
             "gap_usd": self.gap_usd,
             "turnover_before_usd": self.turnover_before_usd,
+            "start": self.start.isoformat(),
             "goal_usd": self.goal_usd,
             "goal_by": None if self.goal_by is None else self.goal_by.isoformat(),
             "milestones": [{"day": day.isoformat(), "title": words} for day, words in self.milestones],
@@ -206,7 +210,8 @@ def path_to(
         gap,
         before,
         tuple(found),
-        _marks(chosen, begin, last),
+        chosen.as_of,
+        _marks(chosen, chosen.as_of, last),
         np.nan if goal is None else goal.turnover_usd,
         None if goal is None else goal.by,
     )
@@ -216,9 +221,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in path.table().to_dict("records")]
 
 
-def _marks(scenario: Scenario, first: int, last: int) -> tuple[tuple[date, str], ...]:
+def _marks(scenario: Scenario, begin: date, last: int) -> tuple[tuple[date, str], ...]:
     """Return the dated marks that fall on the way: milestones, and days from which a measure or lever is available."""
-    begin = date(first - 1, 1, 1) if scenario.as_of is None else scenario.as_of
     marks = [(m.day, m.title) for m in scenario.milestone]
     marks += [
         (entry.available_from, f"{entry.title or entry.id}: from here")
@@ -227,4 +231,5 @@ def _marks(scenario: Scenario, first: int, last: int) -> tuple[tuple[date, str],
     ]
     if scenario.target is not None:
         marks.append((scenario.target.by, f"aim: {scenario.target.turnover_usd / 1e9:g} bn USD of trade"))
+    marks = [mark for k, mark in enumerate(marks) if mark[0] not in [day for day, _ in marks[:k]]]
     return tuple(sorted(mark for mark in marks if begin <= mark[0] <= date(last, 12, 31)))

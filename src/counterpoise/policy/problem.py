@@ -68,6 +68,12 @@ _ROUGH = (Anderson(rtol=1e-9, memory=3), Anderson(rtol=1e-8, memory=3, step_limi
 _DENSE = 2500
 """Largest state whose linearisation is inverted: 50 MB, and seconds to make."""
 
+_AT_ONCE = 8
+"""Equilibria in one call, where there are many; one size, so that one is compiled."""
+
+_LANES = 2
+"""Rows in one call of the adjoint, for the same reason."""
+
 _STEP = 3e-4
 """Step of the differences of first derivatives, in scaled levers."""
 
@@ -297,12 +303,14 @@ class Equilibria:
             return out
         lower = np.array([lever.lower for lever in self.levers])
         inward = np.where((point.values - lower) / np.where(ranges > 0, ranges, 1.0) > 0.5, -_STEP, _STEP)
-        count = 4 if len(moving) <= 4 else -(-len(moving) // 8) * 8  # few sizes, so that few are compiled
-        moved = np.repeat(point.values[None, :], count, axis=0)
+        moved = np.repeat(point.values[None, :], -(-len(moving) // _AT_ONCE) * _AT_ONCE, axis=0)
         moved[np.arange(len(moving)), moving] += (inward * ranges)[moving]
-        points = self._points(moved, point.x, _ROUGH[0])
         guess = np.stack([point.adjoints[row.tobytes()] for row in weights])
-        beside, _ = self._differentiate(points, weights, guess, _ROUGH[1])
+        found: list[Floats] = []
+        for first in range(0, len(moved), _AT_ONCE):
+            points = self._points(moved[first : first + _AT_ONCE], point.x, _ROUGH[0])
+            found.append(self._differentiate(points, weights, guess, _ROUGH[1])[0])
+        beside = np.concatenate(found)
         change = (beside[: len(moving)] - slopes[None]) * ranges
         out[:, moving, :] = np.moveaxis(change / inward[moving][:, None, None], 0, 1)
         out[:, :, ranges <= 0] = 0.0
@@ -347,9 +355,18 @@ class Equilibria:
         self, points: tuple[Point, ...], weights: Floats, guess: Floats, options: Anderson = _ADJOINT
     ) -> tuple[Floats, Floats]:
         """Solve the adjoints of weighted outcomes at points; return slopes (B, m, L) and adjoints (B, m, n)."""
+        parts = [
+            self._few(points, weights[k : k + _LANES], guess[k : k + _LANES], options)
+            for k in range(0, len(weights), _LANES)
+        ]
+        return np.concatenate([p[0] for p in parts], axis=1), np.concatenate([p[1] for p in parts], axis=1)
+
+    def _few(
+        self, points: tuple[Point, ...], weights: Floats, guess: Floats, options: Anderson
+    ) -> tuple[Floats, Floats]:
+        """Solve the adjoints of a few rows at points in one call."""
         count = len(weights)
-        lanes = 1 << max(1, (count - 1).bit_length())  # few sizes, so that few are compiled
-        padded, first = np.zeros((lanes, self.at_row.count)), np.zeros((lanes, guess.shape[1]))
+        padded, first = np.zeros((_LANES, self.at_row.count)), np.zeros((_LANES, guess.shape[1]))
         padded[:count], first[:count] = weights, guess
         with jax.enable_x64(True):
             raw: object = cast(Callable[..., object], _adjoints)(

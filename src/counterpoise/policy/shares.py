@@ -116,7 +116,7 @@ def shares_of(
     def outcomes(coalitions: Sequence[Coalition]) -> Floats:
         rows: list[tuple[float, float]] = []
         for done, coalition in enumerate(coalitions):
-            if progress is not None and done % 16 == 0:
+            if progress is not None and done % max(1, len(coalitions) // 10) == 0:
                 progress(done, len(coalitions))
             u = programme.begin.copy()
             for name in coalition:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from counterpoise.core import World
@@ -14,6 +16,7 @@ PAIR = ("AAA", "BBB")
 """AAA sells more to BBB than it buys."""
 
 
+@cache
 def small_world(seed: int = 3, *, duty: float = 0.0, empty: bool = False) -> World:
     """Return a balanced world of three countries and two sectors in which AAA sells twice what it buys from BBB.
 

@@ -16,7 +16,7 @@ from counterpoise.report.numbers import NumberFormat
 if TYPE_CHECKING:
     from counterpoise.policy.closing import Closing
     from counterpoise.policy.frontier import Frontier
-    from counterpoise.policy.package import Package
+    from counterpoise.policy.package import LeverUse, Package
     from counterpoise.policy.path import Path
     from counterpoise.policy.sensitivity import Sensitivity
     from counterpoise.policy.shares import Shares
@@ -34,6 +34,14 @@ KINDS = {
     "fund": "fund",
 }
 """Kinds of levers as words for a legend."""
+
+_OF = {
+    "share of the duty": "of the duty",
+    "share of the price": "of the price",
+    "share of the obstacle": "of it",
+    "share of the potential": "of the potential",
+}
+"""Units of levers as words after a percentage."""
 
 _SHOWN = 12
 """Levers drawn in the attribution; the rest together."""
@@ -174,7 +182,7 @@ def _prose(closing: Closing, package: Package, found: WayBack | None) -> list[st
         f"At most {pct(package.max_closure_pct, 0)} could be closed with these levers at their bounds"
         + (", which would turn the gap round." if package.max_closure_pct > 100 else ".")
         + " The package is certified: the conditions of an optimum hold to"
-        f" {package.kkt_residual:.0e}, and {package.starts_agreeing} of {package.starts} starts end at the same cost."
+        f" {package.kkt_residual:.0e}{_agreement(package)}."
         " It is an optimum of the neighbourhood of those starts; that no better one lies elsewhere is not proven."
     )
     if closing.on is not None:
@@ -185,18 +193,24 @@ def _prose(closing: Closing, package: Package, found: WayBack | None) -> list[st
     return [*out, *package.notes]
 
 
+def _agreement(package: Package) -> str:
+    """Say how many starts led to the same package; nothing where there was only one."""
+    if package.starts == 1:
+        return ", reached from one start"
+    return f", and {package.starts_agreeing} of {package.starts} starts end at the same cost"
+
+
 def _package_table(package: Package, source: str) -> TableBlock:
     rows = [
         {
             "lever": use.lever.title or use.lever.id,
-            "kind": KINDS.get(use.lever.kind, use.lever.kind),
-            "value": use.value / 1e6 if use.lever.unit.startswith("USD") else 100 * use.value,
-            "upper": use.lever.upper / 1e6 if use.lever.unit.startswith("USD") else 100 * use.lever.upper,
-            "unit": "mn USD" if use.lever.unit.startswith("USD") else f"% ({use.lever.unit})",
+            "value": _written(use, use.value),
+            "upper": _written(use, use.lever.upper),
             "cost": use.cost_usd / 1e6,
-            "bound": {"upper": "at its upper bound", "lower": "at its lower bound", "": ""}[use.binds],
-            "source": use.lever.source,
-            "curve": use.lever.curve.source,
+            "binds": {"upper": "upper", "lower": "lower", "": ""}[use.binds],
+            "source": use.lever.source
+            if use.lever.curve.is_free
+            else f"{use.lever.source}; cost: {use.lever.curve.source}",
         }
         for use in sorted(package.uses, key=lambda use: -use.cost_usd)
     ]
@@ -204,18 +218,19 @@ def _package_table(package: Package, source: str) -> TableBlock:
         title="The package, lever by lever",
         frame=pd.DataFrame(rows),
         source=source,
-        headers={
-            "value": "Value",
-            "upper": "Bound",
-            "cost": "Cost",
-            "bound": "Binds",
-            "curve": "Cost beside the model",
-        },
+        headers={"upper": "At most", "binds": "Bound that binds"},
         units={"cost": "USD mn a year"},
-        formats={"value": NumberFormat(1), "upper": NumberFormat(1), "cost": NumberFormat(1)},
+        formats={"cost": NumberFormat(1)},
         note="Cost of a lever: duty forgone and subsidy paid on the trade with the package, and its own curve.",
         id="way-back-package",
     )
+
+
+def _written(use: LeverUse, value: float) -> str:
+    """Write a value with its unit."""
+    if use.lever.unit.startswith("USD"):
+        return f"{value / 1e6:,.1f} mn USD"
+    return f"{100 * value:.1f} % {_OF.get(use.lever.unit, '')}".strip()
 
 
 def _welfare_table(package: Package, source: str) -> TableBlock:
@@ -269,7 +284,7 @@ def _composition_figure(frontier: Frontier, source: str) -> Figure:
     frame = frame[frame["words"].isin(used[used > 0].index)]
     return Figure(
         kind="bar",
-        title="What the package consists of on the way: the cheap levers first, subsidies later",
+        title="What the package consists of on the way to a larger closure",
         subtitle="What the levers take from the budget, USD bn a year, by share of the gap closed",
         data=frame[["closed", "words", "cost"]],
         x="closed",
@@ -289,18 +304,26 @@ def _composition_figure(frontier: Frontier, source: str) -> Figure:
 
 def _shares_figure(shares: Shares, package: Package, source: str) -> Figure:
     table = shares.table().iloc[:-1]
-    rows = [(str(r["title"]), r["closed_usd"] / 1e9) for r in table.to_dict("records")]
-    if len(rows) > _SHOWN:
-        rest = sum(value for _, value in rows[_SHOWN:])
-        rows = [*rows[:_SHOWN], (f"{len(table) - _SHOWN} others", rest)]
-    rows = [(KINDS.get(title, title), value) for title, value in rows]
+    found = [
+        (str(r["title"]), r["closed_usd"] / 1e9, 1.96 * r["closed_usd_se"] / 1e9) for r in table.to_dict("records")
+    ]
+    if len(found) > _SHOWN:
+        rest = found[_SHOWN:]
+        spread = sum(error**2 for *_, error in rest) ** 0.5
+        found = [*found[:_SHOWN], (f"{len(rest)} others", sum(value for _, value, _ in rest), spread)]
+    rows = [(KINDS.get(title, title), value, value - error, value + error) for title, value, error in found]
+    first, most, total = rows[0][0], rows[0][1], package.closed_usd / 1e9
+    sampled = not shares.values.exact
     return Figure(
         kind="bar",
-        title=f"Who closes the {package.closed_usd / 1e9:.1f} bn: {rows[0][0]} {rows[0][1]:.1f} bn of it",
+        title=f"Who closes the {total:.1f} bn: {most:.1f} bn of it are owed to “{first}”",
         subtitle="Contribution to the closure, USD bn a year (Shapley value)",
-        data=pd.DataFrame(rows, columns=["lever", "closed"]),
+        data=pd.DataFrame(rows, columns=["lever", "closed", "low", "high"]),
         x="lever",
         y="closed",
+        low="low" if sampled else "",
+        high="high" if sampled else "",
+        note="Bands: 95 % of what the drawing of orders leaves open." if sampled else "",
         sort="none",
         unit="USD bn",
         number=NumberFormat(2),
@@ -350,27 +373,24 @@ def _frontier_table(frontier: Frontier, source: str) -> TableBlock:
 
 
 def _path_figure(yearly: Path, source: str) -> Figure:
-    rows: list[tuple[object, str, float]] = []
-    for m in yearly.mileposts:
-        rows.append((m.on, "closed by the package", m.closed_usd / 1e9))
-        rows.append((m.on, "target", m.target_usd / 1e9))
     last = yearly.mileposts[-1]
+    missed = [m for m in yearly.mileposts if not m.reached]
+    rows = [(yearly.start, 0.0), *((m.on, m.cost_usd / 1e9) for m in yearly.mileposts)]
+    share = 100 * last.closed_usd / yearly.gap_usd
     return Figure(
         kind="line",
         title=(
-            f"By {last.on.year} the package closes {last.closed_usd / 1e9:.1f} bn for"
+            f"A path to {share:.0f} % by {last.on.year}: the package then closes {last.closed_usd / 1e9:.1f} bn for"
             f" {last.cost_usd / 1e9:.1f} bn a year"
-            + ("" if all(m.reached for m in yearly.mileposts) else "; some years' targets are out of reach")
+            + ("" if not missed else f"; {len(missed)} of {len(yearly.mileposts)} targets are out of reach")
         ),
-        subtitle="Gap closed, USD bn a year, by the end of each year",
-        data=pd.DataFrame(rows, columns=["on", "what", "closed"]),
+        subtitle="Cost of the package of each year, USD bn a year, with targets that rise evenly",
+        data=pd.DataFrame(rows, columns=["on", "cost"]),
         x="on",
-        y="closed",
-        series="what",
-        dashed=("target",),
+        y="cost",
         unit="USD bn",
         number=NumberFormat(1),
-        marks=tuple(Mark(day, words) for day, words in yearly.milestones if day <= last.on),
+        marks=tuple(Mark(day, words) for day, words in yearly.milestones),
         source=source,
         method=(
             "Each year is a package of its own on the trade of the base year, with trade elasticities as so many years"
