@@ -262,15 +262,20 @@ def equilibrium(
     Raises
     ------
     NotConvergedError
-        If none is found from ``start`` and from no change.
+        If none is found from ``start`` and from no change, by the variant's solver and by Newton's method.
     """
     variant = economy.variant
     with jax.enable_x64(True):
         still = variant.start(economy.base)
         factor = jnp.asarray(tariff_factor)
-        run = _run(economy, factor, still if start is None else start)
-        if start is not None and not float(run.violation) <= variant.solver.rtol:
-            run = _run(economy, factor, still)
+        attempts = [(still if start is None else start, variant.solver)]
+        attempts += [] if start is None else [(still, variant.solver)]
+        attempts += [] if isinstance(variant.solver, Newton) else [(still, Newton(rtol=variant.solver.rtol))]
+        run = _run(economy, factor, *attempts[0])
+        for first, options in attempts[1:]:
+            if float(run.violation) <= options.rtol:
+                break
+            run = _run(economy, factor, first, options)
     found = Equilibrium(run.x, float(run.violation), int(run.steps))
     if throw and not found.violation <= variant.solver.rtol:
         raise NotConvergedError(
@@ -280,10 +285,10 @@ def equilibrium(
     return found
 
 
-def _run(economy: Economy, factor: Array, start: Array) -> Run:
+def _run(economy: Economy, factor: Array, start: Array, options: Anderson | Newton) -> Run:
     """Call the compiled solve."""
     call = cast(Callable[..., object], _compiled)
-    return cast(Run, call(economy.base, factor, start, variant=economy.variant, options=economy.variant.solver))
+    return cast(Run, call(economy.base, factor, start, variant=economy.variant, options=options))
 
 
 def solve_variant(
