@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from jax import Array
 
 from counterpoise.core import Shock, World
 from counterpoise.core.errors import InputError, LabelError, NotConvergedError
@@ -32,9 +33,9 @@ def twins() -> Economy:
 
 
 @cache
-def linked(closure: str = "fixed_world_share") -> Economy:
+def linked() -> Economy:
     """Three countries and two sectors with input-output links, under the main model."""
-    return main_economy(random_world(21, countries=3, sectors=2, zeros=0.0), closure)
+    return main_economy(random_world(21, countries=3, sectors=2, zeros=0.0))
 
 
 def welfare(economy: Economy, country: str, **rates: float) -> float:
@@ -61,14 +62,14 @@ def test_the_optimum_is_the_best_of_a_grid() -> None:
 
 
 def test_a_small_country_takes_the_inverse_of_the_elasticity_of_demand_for_its_goods() -> None:
-    """One sector, no inputs: rivals' supply is elastic to a small country, whose export demand has elasticity theta + 1.
+    """Foreign supply is elastic to a small country, and demand for its goods has elasticity theta + 1.
 
     Its optimal tariff is then 1 / theta, the best mark-up of who sells against elasticity theta + 1.
     """
     small = 1e-5
     flow = np.array([[2 * small, small], [small, 1.0]])[:, :, None] * 1e12
     world = World.from_arrays(countries=["A", "B"], sectors=["goods"], flow=flow, trade_elasticity=ELASTICITY)
-    found = optimal_tariff(main_economy(world, "zero"), "A")
+    found = optimal_tariff(profits_economy(world), "A")
     assert float(found.tariff_rate.sel(origin="B", sector="goods")) == pytest.approx(1.0 / ELASTICITY, abs=1e-4)
 
 
@@ -78,7 +79,7 @@ def test_nash_tariffs_of_equal_countries_are_equal_and_best_answers_on_a_grid() 
     assert a == pytest.approx(b, abs=1e-8)
     held = welfare(twins(), "A", A=a, B=b)
     assert max(welfare(twins(), "A", A=float(r), B=b) for r in np.linspace(0.0, 0.8, 41)) <= held
-    assert found.max_gain_pct == pytest.approx(0.0, abs=1e-9)
+    assert found.max_gain_pct == pytest.approx(0.0, abs=1e-7)  # percent; conditions hold to 1e-9
     assert found.welfare_pct["A"] == pytest.approx(found.welfare_pct["B"], abs=1e-8)
     assert found.welfare_pct["A"] < 0
 
@@ -97,32 +98,40 @@ def test_the_certificate_finds_who_gains_by_deviating() -> None:
 
 
 @pytest.mark.parametrize("economy", [twins, linked])
-def test_gradients_are_those_of_finite_differences(economy: object) -> None:
-    bound = economy()  # type: ignore[operator]
-    factor = np.asarray(1.0 + bound.in_force.tariff_rate_cf.to_numpy())
+def test_gradients_are_those_of_finite_differences(economy: Callable[[], Economy]) -> None:
+    """Both sides by the implicit function: an adjoint here, equilibria polished by Newton steps there."""
+    bound = economy()
+    variant, base = bound.variant, bound.base
+    factor = 1.0 + bound.in_force.tariff_rate_cf.to_numpy()
     with jax.enable_x64(True):
+
+        def system(x: Array, moved: Array) -> Array:
+            return variant.system(x, variant.maps(moved, base), base)
+
+        def aim(x: Array, moved: Array) -> Array:
+            return variant.log_welfare(x, variant.maps(moved, base), base)[0]
+
+        zero, welfare_of = jax.jit(system), jax.jit(aim)
+        held = jnp.asarray(factor)
         x = equilibrium(bound, factor).x
-        maps = bound.variant.maps(jnp.asarray(factor), bound.base)
-        slopes = jax.jacfwd(lambda y: bound.variant.system(y, maps, bound.base))(x)
-        to_state = jax.grad(lambda y: bound.variant.log_welfare(y, maps, bound.base)[0])(x)
-        adjoint = jnp.linalg.solve(slopes.T, to_state)[None]
-        logs, one = jnp.log(jnp.asarray(factor)), jnp.ones((1, 1))
-        exact = np.asarray(own_gradients(bound.base, logs, jnp.array([0]), x, adjoint, one, bound.variant))[:, 0]
+        slopes = jax.jit(jax.jacfwd(system))(x, held)
+        for _ in range(3):
+            x = x - jnp.linalg.solve(slopes, zero(x, held))
+        adjoint = jnp.linalg.solve(slopes.T, jax.jit(jax.grad(aim))(x, held))[None]
+        one = jnp.ones((1, 1))
+        exact = np.asarray(own_gradients(base, jnp.log(held), jnp.array([0]), x, adjoint, one, variant))[:, 0]
 
-    def log_welfare(moved: NDArray[np.float64]) -> float:
-        shock = bound.with_tariffs(moved, "moved")
-        if bound.main_closure is None:
-            return float(np.log(solve_variant(bound, shock).values["welfare_hat"][0]))
-        found = solve(bound.world, shock, closure=bound.main_closure, rtol=1e-13)
-        return float(np.log(found.values["welfare_hat"][0]))
+        def log_welfare(i: int, s: int, step: float) -> float:
+            moved, y = held.at[i, 0, s].multiply(np.exp(step)), x
+            for _ in range(6):
+                y = y - jnp.linalg.solve(slopes, zero(y, moved))
+            assert float(jnp.max(jnp.abs(zero(y, moved)))) < 1e-13
+            return float(welfare_of(y, moved))
 
-    for i in range(1, len(bound.world.countries)):
-        for s in range(len(bound.world.sectors)):
-            up, down = factor.copy(), factor.copy()
-            up[i, 0, s] *= np.exp(1e-4)
-            down[i, 0, s] *= np.exp(-1e-4)
-            difference = (log_welfare(up) - log_welfare(down)) / 2e-4
-            assert exact[i, s] == pytest.approx(difference, rel=1e-6, abs=1e-9)
+        for i in range(1, len(bound.world.countries)):
+            for s in range(len(bound.world.sectors)):
+                difference = (log_welfare(i, s, 1e-4) - log_welfare(i, s, -1e-4)) / 2e-4
+                assert exact[i, s] == pytest.approx(difference, rel=1e-6, abs=1e-10)
 
 
 def test_under_input_output_links_no_neighbour_is_better() -> None:
@@ -185,7 +194,7 @@ def test_a_background_is_kept() -> None:
 
 
 def test_a_trade_war_under_input_output_links_is_certified() -> None:
-    found = nash_tariffs(linked("zero"), ["C0", "C1"])
+    found = nash_tariffs(linked(), ["C0", "C1"])
     assert found.max_gain_pct <= 1e-6
     assert found.first_order_gap <= 1e-9
     untouched = found.tariff_rate.sel(destination="C2")
@@ -245,7 +254,7 @@ def test_what_cannot_be_chosen_is_refused() -> None:
         nash_tariffs(economy, ["A", "A"])
     with pytest.raises(InputError, match="there is none"):
         nash_tariffs(economy, [])
-    with pytest.raises(InputError, match="3 problems"):
+    with pytest.raises(InputError, match="4 problems"):
         cooperative_tariffs(economy, ["A"], rule="fair", weights=[-1.0])  # type: ignore[arg-type]
 
 
@@ -260,8 +269,5 @@ def test_where_no_best_tariff_exists_the_error_says_why() -> None:
     """A country that is paid half of what it spends wants no trade at all: there is no highest tariff."""
     flow = np.array([[1.0, 0.01], [1.0, 3.0]])[:, :, None] * 1e9
     world = World.from_arrays(countries=["A", "B"], sectors=["goods"], flow=flow, trade_elasticity=ELASTICITY)
-    economy = main_economy(world)
-    highest = 1e4
     with pytest.raises(NotConvergedError, match="fixed transfers"):
-        found = optimal_tariff(economy, "A", bounds=(0.0, highest))
-        assert found.at_bound == 0
+        optimal_tariff(profits_economy(world), "A", bounds=(0.0, 1e9))
