@@ -124,8 +124,10 @@ class Economy:
         return Shock.none(self.world) if self.background is None else self.background
 
     def with_tariffs(self, tariff_factor: Numbers, note: str) -> Shock:
-        """Return the shock in force with other tariff factors (N, N, S)."""
-        return self.in_force.with_array("tariff_rate_cf", tariff_factor - 1.0, note)
+        """Return the shock in force with other tariff factors (N, N, S); rates that do not move stay exactly equal."""
+        held = self.in_force.tariff_rate_cf.to_numpy()
+        rate = np.where(tariff_factor == 1.0 + held, held, tariff_factor - 1.0)
+        return self.in_force.with_array("tariff_rate_cf", rate, note)
 
 
 class Equilibrium(NamedTuple):
