@@ -1,7 +1,8 @@
 """Every published cell is computed within its tolerance. The published numbers are read, never written.
 
 Sources: Caliendo and Parro (2015) and its extension by the exact path; Ignatenko, Lashkaripour, Macedoni and Simonovska
-(2025), main model and Eaton-Kortum variant; Ossa (2014), tables 2, 3a and 4a; gegravity 0.3, documented example, with estimates of ppmlhdfe for Stata.
+(2025), main model and Eaton-Kortum variant; Ossa (2014), tables 2, 3a and 4a; gegravity 0.3, documented example, with
+estimates of ppmlhdfe for Stata.
 """
 
 from __future__ import annotations
