@@ -47,7 +47,7 @@ def test_optimal_says_what_it_found(world: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (["optimal", "C9"], "did you mean 'C0'"),
+        (["optimal", "C9"], "unknown country 'C9'"),
         (["optimal", "C0", "--tie", "sectors"], "did you mean 'sector'"),
         (["optimal", "C0", "--starts", "a,-2"], "2 problems"),
         (["optimal", "C0", "--cap", "-0.5"], "bounds"),
