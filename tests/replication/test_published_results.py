@@ -1,7 +1,8 @@
 """Every published cell is computed within its tolerance. The published numbers are read, never written.
 
 Sources: Caliendo and Parro (2015) and its extension by the exact path; Ignatenko, Lashkaripour, Macedoni and Simonovska
-(2025), Eaton-Kortum variant; gegravity 0.3, documented example, with estimates of ppmlhdfe for Stata.
+(2025), main model and Eaton-Kortum variant; Ossa (2014), tables 2, 3a and 4a; gegravity 0.3, documented example, with
+estimates of ppmlhdfe for Stata.
 """
 
 from __future__ import annotations
@@ -25,7 +26,13 @@ Numbers = NDArray[np.float64]
 REGRESSORS = ["lndist", "contiguity", "common_language", "pta", "international"]
 
 COLUMNS = ["case", "table", "row", "column", "published", "computed", "difference", "tolerance", "ok", "note"]
-CELLS = {"caliendo-parro-2015": 26, "liberation-day-2025-ek": 9, "gegravity-2006": 17}
+CELLS = {
+    "caliendo-parro-2015": 26,
+    "liberation-day-2025": 41,
+    "liberation-day-2025-ek": 9,
+    "ossa-2014": 32,
+    "gegravity-2006": 17,
+}
 
 
 @pytest.mark.parametrize("case", list(CASES))
@@ -35,8 +42,19 @@ def test_every_cell_is_met(case: str, sources: Path) -> None:
     found = replicate([case], sources)
     assert list(found.columns) == COLUMNS
     assert len(found) == CELLS[case]
-    assert found["tolerance"].max() <= 0.05
+    # Medians of tariffs, and an optimum that can be improved on, have tolerances of their own with the reason beside.
+    loose = found["tolerance"] > 0.06
+    assert set(found.loc[loose, "column"]) <= {"median tariff, %", "193 tariffs with inputs, welfare, %"}
+    assert (found.loc[loose, "note"] != "").all()
     assert found["ok"].all(), found[~found["ok"]].to_string()
+
+
+def test_the_tariffs_of_the_paper_are_improved_on(sources: Path) -> None:
+    """193 tariffs do better than the best uniform one, and the optimum with inputs better than the printed one."""
+    found = replicate(["liberation-day-2025"], sources).set_index(["table", "column"])["computed"]
+    best = found["best tariffs for USA"]
+    assert best["193 tariffs, welfare, %"] > best["uniform 25.1 %, welfare, %"] > 1.80
+    assert best["193 tariffs with inputs, welfare, %"] > 2.28
 
 
 def poisson_maximum(design: Numbers, outcome: Numbers) -> Numbers:

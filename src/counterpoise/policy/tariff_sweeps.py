@@ -60,14 +60,14 @@ _BARGAIN_STEP = 1.0
 class Choice:
     """Who chooses which tariffs. J players; arrays (N, J, S) are on (origin, player, sector).
 
-    ``free`` marks the lines that can move, ``group`` (ints) which of them share one rate, ``limits`` (2,) are log
-    factors.
+    ``free`` marks the lines that can move, ``group`` (ints below N J S) which of them share one rate, as ``tie`` says;
+    ``limits`` (2,) are log factors.
     """
 
     players: tuple[int, ...]
     free: Mask
     group: NDArray[np.int32]
-    groups: int
+    tie: str
     limits: Numbers
 
 
@@ -124,7 +124,7 @@ def choice_of(
     idle = [world.countries[p] for k, p in enumerate(players) if not free[:, k].any()]
     if idle:
         raise InputError(f"{', '.join(idle)} can move no tariff: none of the lines asked for has baseline trade")
-    origins, count, lines = free.shape
+    _, count, lines = free.shape
     i, j, s = np.indices(free.shape)
     numbers: dict[str, Any] = {
         "line": (i * count + j) * lines + s,
@@ -133,8 +133,7 @@ def choice_of(
         "uniform": j,
     }
     group = cast("NDArray[np.intp]", numbers[tie])
-    groups = {"line": free.size, "sector": count * lines, "partner": origins * count, "uniform": count}[tie]
-    return Choice(players, free, group.astype(np.int32), groups, np.log1p(np.array(bounds)))
+    return Choice(players, free, group.astype(np.int32), tie, np.log1p(np.array(bounds)))
 
 
 def play(
@@ -178,7 +177,7 @@ def play(
         )
     found = cast(_Found, raw)
     chosen = factor.copy()
-    chosen[:, list(players)] = np.exp(np.asarray(found.own))
+    chosen[:, list(players)] = np.where(choice.free, np.exp(np.asarray(found.own)), factor[:, list(players)])
     return End(
         factor=chosen,
         x=found.x,
@@ -190,11 +189,11 @@ def play(
 
 
 def _levels(factor: Numbers, choice: Choice, flow: Numbers) -> Numbers:
-    """Return the log factor that each group starts from: the mean of its lines, by baseline trade."""
+    """Return the log factor that each group starts from, empty ones too: the mean of its lines, by baseline trade."""
     own = np.log(factor[:, list(choice.players)])
     trade = np.where(choice.free, flow[:, list(choice.players)], 0.0)
-    total = np.bincount(choice.group.ravel(), trade.ravel(), minlength=choice.groups)
-    mean = np.bincount(choice.group.ravel(), (own * trade).ravel(), minlength=choice.groups)
+    total = np.bincount(choice.group.ravel(), trade.ravel(), minlength=choice.free.size)
+    mean = np.bincount(choice.group.ravel(), (own * trade).ravel(), minlength=choice.free.size)
     return np.clip(mean / np.where(total > 0, total, 1.0), *choice.limits)
 
 

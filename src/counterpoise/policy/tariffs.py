@@ -481,7 +481,7 @@ _solve = cast(Callable[[Array, Array], Array], jnp.linalg.solve)
 
 def _largest_curvature(economy: Economy, end: End, choice: Choice) -> float:
     """Return the largest eigenvalue of the second derivatives of log welfare to free log factors, by steepness."""
-    if choice.groups != choice.free.size:
+    if choice.tie != "line":
         raise InputError("second_order needs lines that are chosen one by one; give tie='line'")
     free = choice.free[:, 0].reshape(-1)
     with jax.enable_x64(True):

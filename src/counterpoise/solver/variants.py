@@ -124,8 +124,10 @@ class Economy:
         return Shock.none(self.world) if self.background is None else self.background
 
     def with_tariffs(self, tariff_factor: Numbers, note: str) -> Shock:
-        """Return the shock in force with other tariff factors (N, N, S)."""
-        return self.in_force.with_array("tariff_rate_cf", tariff_factor - 1.0, note)
+        """Return the shock in force with other tariff factors (N, N, S); rates that do not move stay exactly equal."""
+        held = self.in_force.tariff_rate_cf.to_numpy()
+        rate = np.where(tariff_factor == 1.0 + held, held, tariff_factor - 1.0)
+        return self.in_force.with_array("tariff_rate_cf", rate, note)
 
 
 class Equilibrium(NamedTuple):
@@ -262,15 +264,20 @@ def equilibrium(
     Raises
     ------
     NotConvergedError
-        If none is found from ``start`` and from no change.
+        If none is found from ``start`` and from no change, by the variant's solver and by Newton's method.
     """
     variant = economy.variant
     with jax.enable_x64(True):
         still = variant.start(economy.base)
         factor = jnp.asarray(tariff_factor)
-        run = _run(economy, factor, still if start is None else start)
-        if start is not None and not float(run.violation) <= variant.solver.rtol:
-            run = _run(economy, factor, still)
+        attempts = [(still if start is None else start, variant.solver)]
+        attempts += [] if start is None else [(still, variant.solver)]
+        attempts += [] if isinstance(variant.solver, Newton) else [(still, Newton(rtol=variant.solver.rtol))]
+        run = _run(economy, factor, *attempts[0])
+        for first, options in attempts[1:]:
+            if float(run.violation) <= options.rtol:
+                break
+            run = _run(economy, factor, first, options)
     found = Equilibrium(run.x, float(run.violation), int(run.steps))
     if throw and not found.violation <= variant.solver.rtol:
         raise NotConvergedError(
@@ -280,10 +287,10 @@ def equilibrium(
     return found
 
 
-def _run(economy: Economy, factor: Array, start: Array) -> Run:
+def _run(economy: Economy, factor: Array, start: Array, options: Anderson | Newton) -> Run:
     """Call the compiled solve."""
     call = cast(Callable[..., object], _compiled)
-    return cast(Run, call(economy.base, factor, start, variant=economy.variant, options=economy.variant.solver))
+    return cast(Run, call(economy.base, factor, start, variant=economy.variant, options=options))
 
 
 def solve_variant(
