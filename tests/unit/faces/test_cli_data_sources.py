@@ -62,6 +62,16 @@ def test_fetch_by_address_list_and_verify(cache: Path) -> None:
     assert "BACI_HS17_Y2023_V202501.csv has" in result.stderr
 
 
+def test_progress_is_a_few_lines_and_goes_to_standard_error() -> None:
+    with serve(BACI, Answer(cut=300), Answer()) as server:
+        result = invoke("data", "fetch", server.url.replace("file.zip", "BACI_HS17_Y2023_V202501.csv"))
+    assert result.exit_code == 0
+    lines = [line for line in result.stderr.splitlines() if line.startswith("fetch:")]
+    assert 2 <= len(lines) <= 22
+    assert "again in" in result.stderr
+    assert "fetch:" not in result.stdout
+
+
 def test_a_name_of_the_users_addresses_is_fetched(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine = tmp_path / "mine.csv"
     with serve(BACI) as server:
