@@ -78,7 +78,7 @@ def fetch_command(
 
 
 def _sparingly(tell: Callable[[str, int, int], None]) -> Callable[[str, int, int], None]:
-    """Tell of a download at every twentieth of it, every 64 MB where its size is unknown, and of all else that happens."""
+    """Tell of a download at every twentieth of it (every 64 MB where its size is unknown), and of any other event."""
     told: dict[str, int] = {}
 
     def step(text: str, done: int, of: int) -> None:
