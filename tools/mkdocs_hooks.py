@@ -47,6 +47,11 @@ COMMANDS = (
     "data card",
     "data build-world",
     "data verify",
+    "data fetch",
+    "data add",
+    "data sniff",
+    "data tidy",
+    "data comtrade",
     "scenarios list",
     "scenarios show",
     "schema",
@@ -260,7 +265,31 @@ def _cell(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-MARKS = {"vocabulary": vocabulary, "api": api, "cli": cli, "scenario-schema": scenario_schema}
+def sources() -> str:
+    """Write the readers of public sources and the addresses that can be fetched, as two tables.
+
+    Returns
+    -------
+    Markdown.
+    """
+    from counterpoise.data.fetch import addresses
+    from counterpoise.data.readers.registry import infos, key_of, layouts
+
+    lines = ["| source | layouts read | one row per | values | licence |", "|---" * 5 + "|"]
+    for name, info in infos().items():
+        cells = [f"`{name}`: {info.title}", "; ".join(layouts(name)), ", ".join(key_of(name))]
+        cells += [f"{info.unit}; {info.valuation}", info.licence]
+        lines.append("| " + " | ".join(html.escape(cell, quote=False).replace("|", r"\|") for cell in cells) + " |")
+    lines += ["", "| name | source | what it is | how | licence | page |", "|---" * 6 + "|"]
+    for row in addresses().values():
+        how = "`data fetch`" if row.url else "`data comtrade`" if row.source == "comtrade" else "by hand, `data add`"
+        host = row.page.split("/")[2]
+        what = f"{row.title}, {row.vintage}"
+        lines.append(f"| `{row.name}` | `{row.source}` | {what} | {how} | {row.licence} | [{host}]({row.page}) |")
+    return "\n".join(lines)
+
+
+MARKS = {"sources": sources, "vocabulary": vocabulary, "api": api, "cli": cli, "scenario-schema": scenario_schema}
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:

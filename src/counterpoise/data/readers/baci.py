@@ -16,7 +16,15 @@ from counterpoise.data.readers.peek import Peek, year_named
 from counterpoise.data.readers.provenance import SourceInfo
 from counterpoise.data.readers.reading import Reading, literal, quoted
 
-__all__ = ["INFO", "read", "recognise"]
+__all__ = ["INFO", "KEY", "LAYOUTS", "read", "recognise"]
+
+LAYOUTS = (
+    "official ZIP",
+    "CSV t,i,j,k,v,q",
+    "CSV of before 2020",
+    "Parquet in its form",
+)
+"""What is read."""
 
 INFO = SourceInfo(
     "baci",
@@ -34,6 +42,7 @@ HEADERS = {
 """Columns of each layout."""
 
 KEY = ("year", "exporter", "importer", "hs6")
+"""No two rows of the tidy table share these."""
 _DATA = re.compile(r"BACI_HS(\d\d)_Y(\d{4})_V(\w+)\.csv$", re.IGNORECASE)
 
 

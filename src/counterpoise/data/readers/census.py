@@ -18,7 +18,14 @@ from counterpoise.data.readers.peek import Peek, year_named
 from counterpoise.data.readers.provenance import SourceInfo
 from counterpoise.data.readers.reading import Reading, literal
 
-__all__ = ["HEADERS", "INFO", "read", "recognise"]
+__all__ = ["HEADERS", "INFO", "KEY", "LAYOUTS", "read", "recognise"]
+
+LAYOUTS = (
+    "JSON of the API",
+    "Parquet by HS10",
+    "Parquet by partner and HS6",
+)
+"""What is read."""
 
 INFO = SourceInfo(
     "census",
@@ -35,6 +42,7 @@ HEADERS = {
 """Columns of each layout."""
 
 KEY = ("partner", "hs", "period")
+"""No two rows of the tidy table share these."""
 _VALUES = {"YR": ("CON_VAL_YR", "CAL_DUT_YR"), "MO": ("CON_VAL_MO", "CAL_DUT_MO")}
 _COLUMNS = {
     "partner": "string", "hs": "string", "period": "string", "value_usd": "double", "duty_usd": "double",

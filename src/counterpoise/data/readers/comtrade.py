@@ -20,7 +20,14 @@ from counterpoise.data.readers.peek import Peek
 from counterpoise.data.readers.provenance import SourceInfo
 from counterpoise.data.readers.reading import Reading
 
-__all__ = ["COLUMNS", "HEADERS", "INFO", "LEGACY_COLUMNS", "comtrade_country", "read", "recognise"]
+__all__ = ["COLUMNS", "HEADERS", "INFO", "KEY", "LAYOUTS", "LEGACY_COLUMNS", "comtrade_country", "read", "recognise"]
+
+LAYOUTS = (
+    "CSV of 47 columns",
+    "legacy CSV of 35 columns",
+    "JSON of the API",
+)
+"""What is read."""
 
 INFO = SourceInfo(
     "comtrade",
@@ -64,6 +71,7 @@ HEADERS = {"CSV of 47 columns": COLUMNS, "legacy CSV": LEGACY_COLUMNS}
 """Columns of each layout."""
 
 KEY = ("reporter", "partner", "flow", "hs_revision", "hs", "period")
+"""No two rows of the tidy table share these."""
 _FLOWS = ("M", "X", "RM", "RX", "DX", "FM", "MIP", "MOP", "XIP", "XOP")
 _LEGACY_FLOWS = {"1": "M", "2": "X", "3": "RX", "4": "RM"}
 

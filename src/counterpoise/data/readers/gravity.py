@@ -13,7 +13,10 @@ from counterpoise.data.readers.peek import Peek
 from counterpoise.data.readers.provenance import SourceInfo
 from counterpoise.data.readers.reading import Reading, quoted
 
-__all__ = ["HEADERS", "INFO", "read", "recognise"]
+__all__ = ["HEADERS", "INFO", "KEY", "LAYOUTS", "read", "recognise"]
+
+LAYOUTS = ("CSV or ZIP",)
+"""What is read."""
 
 INFO = SourceInfo(
     "gravity",
@@ -28,6 +31,7 @@ HEADERS = {"CSV": (*_KEYS, "dist", "contig")}
 """Columns of the layout; others are kept where they are there."""
 
 KEY = ("year", "origin", "destination")
+"""No two rows of the tidy table share these."""
 _TEXT = ("country_id_o", "country_id_d", "iso3_o", "iso3_d", "pop_source_o", "pop_source_d", "gdp_source_o",
          "gdp_source_d", "main_city_source_o", "main_city_source_d", "legal_old_o", "legal_old_d", "legal_new_o",
          "legal_new_d", "empire", "iso3num_o", "iso3num_d", "rta_type")  # fmt: skip

@@ -21,7 +21,10 @@ from counterpoise.data.readers.provenance import SourceInfo
 from counterpoise.data.readers.reading import Reading
 from counterpoise.data.readers.wide import KEY, Line, Use, keep_wide
 
-__all__ = ["INFO", "read", "recognise"]
+__all__ = ["INFO", "KEY", "LAYOUTS", "read", "recognise"]
+
+LAYOUTS = ("CSV or ZIP of the editions of 2016 to 2025",)
+"""What is read."""
 
 INFO = SourceInfo(
     "icio",

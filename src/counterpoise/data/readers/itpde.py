@@ -14,7 +14,10 @@ from counterpoise.data.readers.peek import Peek
 from counterpoise.data.readers.provenance import SourceInfo
 from counterpoise.data.readers.reading import Reading, quoted
 
-__all__ = ["HEADERS", "INFO", "read", "recognise"]
+__all__ = ["HEADERS", "INFO", "KEY", "LAYOUTS", "read", "recognise"]
+
+LAYOUTS = ("CSV or ZIP of releases 1 to 3",)
+"""What is read."""
 
 INFO = SourceInfo(
     "itpde",
@@ -29,6 +32,7 @@ HEADERS = {"CSV": (*_NEEDED, "flag_mirror", "flag_zero")}
 """Columns of the layout; release 2 has names, dynamic codes and broad sectors besides."""
 
 KEY = ("year", "origin", "destination", "industry")
+"""No two rows of the tidy table share these."""
 
 
 def recognise(peek: Peek) -> str | None:

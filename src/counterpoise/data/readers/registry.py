@@ -18,7 +18,7 @@ from counterpoise.data.readers.reading import Reading
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["READERS", "Sniffed", "convert_source", "infos", "open_source", "read_source", "sniff"]
+__all__ = ["READERS", "Sniffed", "convert_source", "infos", "key_of", "layouts", "open_source", "read_source", "sniff"]
 
 READERS: tuple[str, ...] = (
     "baci",
@@ -58,6 +58,16 @@ def _module(name: str) -> ModuleType:
 def infos() -> dict[str, SourceInfo]:
     """Return what is the same for every file of each source."""
     return {name: _module(name).INFO for name in READERS}
+
+
+def layouts(name: str) -> tuple[str, ...]:
+    """Return the layouts that the module of a source reads, in words."""
+    return tuple(_module(name).LAYOUTS)
+
+
+def key_of(name: str) -> tuple[str, ...]:
+    """Return the columns of a source's tidy table that no two rows share."""
+    return tuple(_module(name).KEY)
 
 
 def sniff(path: Path | str) -> Sniffed:

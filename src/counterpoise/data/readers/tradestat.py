@@ -17,7 +17,10 @@ from counterpoise.data.readers.peek import Peek
 from counterpoise.data.readers.provenance import SourceInfo
 from counterpoise.data.readers.reading import Reading
 
-__all__ = ["INFO", "fiscal_year", "read", "recognise"]
+__all__ = ["INFO", "KEY", "LAYOUTS", "fiscal_year", "read", "recognise"]
+
+LAYOUTS = ("HTML pages of products, of countries, and of a pair over years",)
+"""What is read."""
 
 INFO = SourceInfo(
     "tradestat",
@@ -28,6 +31,7 @@ INFO = SourceInfo(
 )
 
 KEY = ("flow", "partner", "hs", "fiscal_year", "currency", "measure")
+"""No two rows of the tidy table share these."""
 _FISCAL = re.compile(r"((?:19|20)\d\d)\s*-\s*((?:19|20)?\d\d)\s*(?:\(\s*([A-Za-z]{3})\s*-\s*([A-Za-z]{3})[^)]*\))?")
 _UNITS: tuple[tuple[str, str, float], ...] = (
     (r"US\s*\$\s*Million", "USD", 1e6),

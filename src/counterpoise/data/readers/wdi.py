@@ -18,7 +18,14 @@ from counterpoise.data.readers.peek import Peek, fields_of
 from counterpoise.data.readers.provenance import SourceInfo
 from counterpoise.data.readers.reading import Reading, literal, quoted
 
-__all__ = ["HEADERS", "INFO", "read", "recognise"]
+__all__ = ["HEADERS", "INFO", "KEY", "LAYOUTS", "read", "recognise"]
+
+LAYOUTS = (
+    "bulk CSV or ZIP",
+    "CSV of one indicator",
+    "JSON of the API",
+)
+"""What is read."""
 
 INFO = SourceInfo(
     "wdi",
@@ -33,6 +40,7 @@ HEADERS = {"CSV": _KEYS}
 """Columns of the layout, before the years."""
 
 KEY = ("iso3", "indicator", "year")
+"""No two rows of the tidy table share these."""
 _AGGREGATE = "an aggregate of countries, no country"
 
 

@@ -20,7 +20,16 @@ from counterpoise.data.readers.provenance import SourceInfo
 from counterpoise.data.readers.reading import Reading, literal
 from counterpoise.data.readers.wide import KEY, Line, Use, keep_wide
 
-__all__ = ["HEADERS", "INFO", "read", "recognise"]
+__all__ = ["HEADERS", "INFO", "KEY", "LAYOUTS", "read", "recognise"]
+
+LAYOUTS = (
+    "workbook of 2013 (.xlsx)",
+    "workbook of 2016 (.xlsb)",
+    "Stata file of 2016",
+    "CSV of 2016",
+    "long Parquet table",
+)
+"""What is read."""
 
 INFO = SourceInfo(
     "wiod",

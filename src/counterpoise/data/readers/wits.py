@@ -21,7 +21,14 @@ from counterpoise.data.readers.peek import Peek
 from counterpoise.data.readers.provenance import SourceInfo
 from counterpoise.data.readers.reading import Reading
 
-__all__ = ["HEADERS", "INFO", "read", "recognise"]
+__all__ = ["HEADERS", "INFO", "KEY", "LAYOUTS", "read", "recognise"]
+
+LAYOUTS = (
+    "bulk CSV (AVEMFN, AVEPref)",
+    "CSV of a query",
+    "SDMX document of the API",
+)
+"""What is read."""
 
 INFO = SourceInfo(
     "wits",
@@ -37,6 +44,7 @@ HEADERS = {"bulk": _BULK, "query": _QUERY}
 """Columns of each layout."""
 
 KEY = ("destination", "beneficiary", "kind", "hs6", "year")
+"""No two rows of the tidy table share these."""
 MFN = "MFN"
 """The ``beneficiary`` of a most-favoured-nation rate: every member of the WTO."""
 

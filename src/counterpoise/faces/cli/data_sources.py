@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,8 +73,21 @@ def fetch_command(
         raise InputError(f"--sha256 is for one file; {len(names)} are named")
     wanted = [_address(name, sha256) for name in names]
     with progress("fetch") as tell:
-        found = [Cache(cache).fetch(a, offline=offline, again=again, progress=tell) for a in wanted]
+        found = [Cache(cache).fetch(a, offline=offline, again=again, progress=_sparingly(tell)) for a in wanted]
     _show_stored(found, cache, as_json)
+
+
+def _sparingly(tell: Callable[[str, int, int], None]) -> Callable[[str, int, int], None]:
+    """Tell of a download at every twentieth of it (every 64 MB where its size is unknown), and of any other event."""
+    told: dict[str, int] = {}
+
+    def step(text: str, done: int, of: int) -> None:
+        share = done * 20 // of if of else done >> 26
+        if told.get(text) != share:
+            told[text] = share
+            tell(text, done, of)
+
+    return step
 
 
 def _address(name: str, sha256: str) -> Any:

@@ -10,7 +10,15 @@ import numpy as np
 import pandas as pd
 import xlsxwriter
 
-__all__ = ["ICIO_INDUSTRIES", "Toy", "toy", "write_icio", "write_wiod_2013", "write_wiod_2016"]
+__all__ = [
+    "ICIO_INDUSTRIES",
+    "Toy",
+    "toy",
+    "write_icio",
+    "write_wiod_2013",
+    "write_wiod_2016",
+    "write_wiod_2016_workbook",
+]
 
 ICIO_INDUSTRIES = {
     2018: ("D01T03", "D05T06", "D10T12"),
@@ -156,3 +164,47 @@ def write_wiod_2016(path: Path, table: Toy, year: int) -> None:
         frame.to_stata(path, write_index=False, version=117)
     else:
         frame.to_csv(path, index=False, lineterminator="\n")
+
+
+def write_wiod_2016_workbook(path: Path, table: Toy, year: int) -> None:
+    """Write a workbook of the release of 2016: four header rows of code, name, country and number, as many columns."""
+    finals = (("CONS_h", "c57"), ("CONS_np", "c58"), ("CONS_g", "c59"), ("GFCF", "c60"), ("INVEN", "c61"))
+    columns = [(s, f"Industry {s}", c, f"c{k}") for c in table.countries for k, s in enumerate(table.industries, 1)]
+    columns += [(code, code, c, number) for c in table.countries for code, number in finals]
+    columns += [("GO", "Total output", "TOT", "c62")]
+    book = xlsxwriter.Workbook(str(path))
+    sheet = book.add_worksheet(str(year))
+    for row, text in enumerate((f"Intercountry Input-Output Table {year}", "(industry-by-industry)")):
+        sheet.write(row, 0, text)
+    for row, text in enumerate(("IndustryCode", "IndustryDescription", "Country", "RNr")):
+        sheet.write(row + 2, 3, text)
+    for k, column in enumerate(columns):
+        for row, text in enumerate(column):
+            sheet.write(row + 2, k + 4, text)
+    zeros = np.zeros(table.final.shape[1])
+    n = len(table.output)
+    rows = [
+        (
+            s,
+            f"Industry {s}",
+            c,
+            f"r{k % len(table.industries) + 1}",
+            [*table.intermediate[k], *table.final[k], table.output[k]],
+        )
+        for k, (c, s) in enumerate(table.sellers)
+    ]
+    rows += [
+        (code, code, "TOT", number, [*values, 0.0])
+        for code, number, values in (
+            ("II_fob", "r65", [*table.intermediate.sum(axis=0), *table.final.sum(axis=0)]),
+            ("TXSP", "r66", table.taxes[: n + len(zeros)]),
+            ("VA", "r70", [*table.value_added, *zeros]),
+            ("GO", "r73", [*table.output, *zeros]),
+        )
+    ]
+    for at, (*labels, values) in enumerate(rows, start=6):
+        for j, text in enumerate(labels):
+            sheet.write(at, j, text)
+        for j, value in enumerate(values):
+            sheet.write_number(at, j + 4, float(value))
+    book.close()

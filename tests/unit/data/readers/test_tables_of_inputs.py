@@ -14,7 +14,7 @@ import pytest
 from counterpoise.core.errors import DataError, InputError
 from counterpoise.data.readers import read_source, sniff
 
-from .tables import ICIO_INDUSTRIES, Toy, toy, write_icio, write_wiod_2013, write_wiod_2016
+from .tables import ICIO_INDUSTRIES, Toy, toy, write_icio, write_wiod_2013, write_wiod_2016, write_wiod_2016_workbook
 
 EDITIONS = {
     2018: ("ICIO2018_2015.csv", ("CHN", "IND", "MEX", "ROW", "CN1", "CN2", "MX1", "MX2")),
@@ -118,10 +118,13 @@ def test_wiod_2013_is_what_pymrio_reads(tmp_path: Path) -> None:
     assert set(frame["kind"]) == {"intermediate", "final", "value_added", "taxes", "adjustment"}
 
 
-@pytest.mark.parametrize("name", ["WIOT2014_October16_ROW.dta", "WIOT2014_October16_ROW.csv"])
+@pytest.mark.parametrize(
+    "name", ["WIOT2014_October16_ROW.dta", "WIOT2014_October16_ROW.csv", "WIOT2014_Nov16_ROW.xlsx"]
+)
 def test_wiod_2016_gives_back_the_table(name: str, tmp_path: Path) -> None:
     table = toy(("IND", "ROU", "USA", "ROW"), ("A01", "A02", "C10-C12"), np.random.default_rng(4), uses=5)
-    write_wiod_2016(tmp_path / name, table, 2014)
+    write = write_wiod_2016_workbook if name.endswith("xlsx") else write_wiod_2016
+    write(tmp_path / name, table, 2014)
     assert "release 2016" in sniff(tmp_path / name).edition
     frame, provenance = read_source(tmp_path / name)
     sellers = table.sellers
