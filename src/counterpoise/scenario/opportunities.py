@@ -33,14 +33,14 @@ class Duties:
     scenario
         Name of the schedule.
     as_of
-        Day whose measures are in force.
+        Day whose measures are in force; None for a scenario without dates.
     measures
         Titles of these measures.
     """
 
     table: pd.DataFrame
     scenario: str
-    as_of: date
+    as_of: date | None
     measures: tuple[str, ...]
 
 
@@ -121,9 +121,9 @@ def duties_by_product(
     compiled = compile_scenario(only, world, products=_every(codes, *pair), as_of=as_of)
     terms = compiled.lines.get(pair)
     day = as_of or chosen.as_of
-    if terms is None or day is None:
+    if terms is None:
         said = "; ".join(f"{m.id}: {m.reason}" for m in compiled.report.measures)
-        raise InputError(f"no duty of {third} on {seller} is in force on {day} in '{chosen.name}': {said}")
+        raise InputError(f"no duty of {third} on {seller} is in force on {day or 'any day'} in '{chosen.name}': {said}")
     table = pd.DataFrame({"hs": terms.lines.code, "rate_before": terms.duty_before, "rate_after": terms.duty_after})
     titles = tuple(m.title or m.id for m in compiled.report.active)
     return Duties(table[table["hs"] != ""].reset_index(drop=True), chosen.name, day, titles)

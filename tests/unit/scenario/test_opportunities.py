@@ -112,3 +112,15 @@ def test_lines_that_are_zero_become_levers(tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     (lever,) = load_scenario(path).lever
     assert (lever.kind, lever.sectors, lever.potential_usd) == ("opened_line", ("crude_oil_gas",), 1.5e6)
+
+
+def test_an_undated_scenario_of_ones_own_holds_on_any_day(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'schema = 1\nname = "mine"\n[[measure]]\nid = "us"\nkind = "tariff"\nsource = "a test"\n'
+        'origins = ["MEX"]\ndestinations = ["USA"]\nproducts = "all"\nrate = 0.25\n',
+        encoding="utf-8",
+    )
+    found = duties_by_product("USA", "MEX", [CARS], scenario=str(path))
+    assert found.as_of is None
+    assert float((found.table["rate_after"] - found.table["rate_before"]).iloc[0]) == pytest.approx(0.25)
