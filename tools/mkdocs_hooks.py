@@ -3,6 +3,7 @@
 - Formulas between dollar signs become MathML, which browsers draw by themselves: no page needs a script from elsewhere.
 - `<!-- vocabulary -->` becomes the table of `core/variables.csv`.
 - `<!-- api -->` becomes one section per layer of the package.
+- `<!-- table PATH [KEY] -->` becomes a table of the package, from a CSV or TOML file.
 - `<!-- cli -->` becomes the help of every command, `<!-- scenario-schema -->` the JSON Schema of scenario files.
 
 Code, in fences or between backticks, is left as it is.
@@ -16,7 +17,9 @@ import os
 import re
 import subprocess
 import sys
-from typing import Any
+import tomllib
+from collections.abc import Mapping
+from typing import Any, cast
 
 from latex2mathml.converter import convert
 from mkdocs.structure.pages import Page
@@ -55,6 +58,7 @@ _MATH = re.compile(
 # Names of functions stand apart from their argument, as in print.
 _THIN = '<mspace width="0.14em" />'
 _FUNCTION = re.compile(r"<mi>(ln|log|exp)</mi>")
+_TABLE = re.compile(r"<!-- table (?P<arguments>[\w./ -]+?) -->")
 _HELD = re.compile(r"<p>⟦formula (\d+)⟧</p>|⟦formula (\d+)⟧")
 
 
@@ -217,6 +221,42 @@ def scenario_schema() -> str:
     return f"```json\n{told}\n```" if told is not None else ""
 
 
+def table(path: str, key: str = "") -> str:
+    """Write a table of the package.
+
+    Parameters
+    ----------
+    path
+        CSV or TOML file under the package.
+    key
+        In a TOML file: the table of tables, or the list of tables, that is meant.
+
+    Returns
+    -------
+    Markdown.
+    """
+    text = (SOURCE / path).read_text(encoding="utf-8")
+    rows: list[Mapping[str, object]]
+    if path.endswith(".csv"):
+        rows = list(csv.DictReader(text.splitlines()))
+    else:
+        found = tomllib.loads(text)[key]
+        named = cast("Mapping[str, Mapping[str, object]]", found)
+        listed = cast("list[Mapping[str, object]]", found)
+        rows = listed if isinstance(found, list) else [{"name": name, **row} for name, row in named.items()]
+    names = list(rows[0])
+    lines = ["| " + " | ".join(name.replace("_", " ") for name in names) + " |", "|" + "---|" * len(names)]
+    lines += [
+        "| " + " | ".join(html.escape(_cell(row[name]), quote=False).replace("|", r"\|") for name in names) + " |"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 MARKS = {"vocabulary": vocabulary, "api": api, "cli": cli, "scenario-schema": scenario_schema}
 
 
@@ -239,7 +279,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     for mark, fill in MARKS.items():
         if f"<!-- {mark} -->" in text:
             text = text.replace(f"<!-- {mark} -->", fill())
-    return text
+    return _TABLE.sub(lambda match: table(*match["arguments"].split()), text)
 
 
 def on_page_content(html: str, page: Page, **_: Any) -> str:

@@ -17,24 +17,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from counterpoise.core import Shock, Solution, World, WorldMeta
+    from counterpoise.core import Shock, Solution, World, WorldMeta, horizon_elasticity
+    from counterpoise.core.products import ProductShock, ProductWorld, split_world
     from counterpoise.data import load_table, load_world
+    from counterpoise.data.product_world import load_product_world
     from counterpoise.policy import close_gap
     from counterpoise.scenario import compile_scenario, load_scenario
-    from counterpoise.solver import gradient, linearised_welfare, path_decomposition, rebase, solve, solve_batch
+    from counterpoise.solver import (
+        compare_closures,
+        equilibria,
+        gradient,
+        linearised_welfare,
+        path_decomposition,
+        rebase,
+        solve,
+        solve_batch,
+    )
+    from counterpoise.solver.products import solve_products
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ProductShock",
+    "ProductWorld",
     "Shock",
     "Solution",
     "World",
     "WorldMeta",
     "__version__",
     "close_gap",
+    "compare_closures",
     "compile_scenario",
+    "equilibria",
     "gradient",
+    "horizon_elasticity",
     "linearised_welfare",
+    "load_product_world",
     "load_scenario",
     "load_table",
     "load_world",
@@ -42,17 +60,27 @@ __all__ = [
     "rebase",
     "solve",
     "solve_batch",
+    "solve_products",
+    "split_world",
 ]
 
 _HOME = {
+    "ProductShock": "core.products",
+    "ProductWorld": "core.products",
+    "load_product_world": "data.product_world",
+    "solve_products": "solver.products",
+    "split_world": "core.products",
     "Shock": "core",
     "Solution": "core",
     "World": "core",
     "WorldMeta": "core",
     "close_gap": "policy",
+    "compare_closures": "solver",
     "compile_scenario": "scenario",
-    "linearised_welfare": "solver",
+    "equilibria": "solver",
     "gradient": "solver",
+    "horizon_elasticity": "core",
+    "linearised_welfare": "solver",
     "load_scenario": "scenario",
     "load_table": "data",
     "load_world": "data",

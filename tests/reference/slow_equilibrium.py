@@ -1,9 +1,9 @@
 """The equilibrium once more, slowly: the equations as they are printed, loop by loop, solved by a general root finder.
 
-It shares nothing with the engine but the World and the Shock it reads. Unknown are log wages (of countries, or of sectors
-where labour is tied to them), log prices, log outputs, log spending and log labour, all relative to the base year, and
-the rent of each quota over the producer's price; a line that nobody makes or buys stays as it is. One of the labour
-markets follows from the others, so the last one gives way to the numeraire: world value added stays what it was.
+It shares nothing with the engine but the World and the Shock it reads. Unknown are log wages (of countries, or of
+sectors where labour is tied to them), log prices, log outputs, log spending and log labour, all relative to the base
+year, and the rent of each quota over the producer's price; a line that nobody makes or buys stays as it is. One of the
+labour markets follows from the others, so the last one gives way to the numeraire: world value added stays what it was.
 
 `violation_at` asks less: it puts the numbers of a Solution into these equations and says how far they are from holding.
 """
@@ -22,6 +22,10 @@ from counterpoise.core import Shock, Solution, World
 Numbers = NDArray[np.float64]
 ClosureName = Literal["fixed_world_share", "zero", "fixed_nominal"]
 Rebate = Literal["lump_sum", "income_tax_relief"]
+
+
+GONE = 1e-25
+"""Output over its base year below which a line counts as closed down: nobody asks what making nothing would cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,7 +342,7 @@ def _residuals(x: Numbers, e: Economy) -> Numbers:
 
 
 def _violations(u: _Unknown, e: Economy) -> Numbers:
-    """Return the violation of every condition: price index, goods market, spending, labour market and supply, quotas."""
+    """Return the violation of every condition: prices, goods, spending, labour market and supply, quotas."""
     n, sectors = e.made.shape
     p = _parts(u, e)
     out: list[float] = []
@@ -384,7 +388,8 @@ def _labour_markets(u: _Unknown, e: Economy, p: dict[str, Numbers]) -> list[floa
 def violation_at(solution: Solution, e: Economy) -> tuple[float, str]:
     """Put a Solution into the equations; return the largest relative violation or difference, and of what.
 
-    Checked are the conditions, all labour markets, and every quantity that the Solution states besides its unknowns.
+    A line that nobody makes any more stands at 1e-30 of its base year. Checked are the conditions, all labour markets,
+    and every quantity that the Solution states besides its unknowns.
     """
     v = {name: np.asarray(values, dtype=np.float64) for name, values in solution.values.items()}
     made, spent = np.where(e.made > 0, e.made, 1.0), np.where(e.spent > 0, e.spent, 1.0)
@@ -393,7 +398,7 @@ def violation_at(solution: Solution, e: Economy) -> tuple[float, str]:
         wage=v["wage_hat"],
         sector_wage=np.where(e.made > 0, v["sector_wage_hat"], 1.0),
         price=v["price_index_hat"],
-        output=np.where(e.made > 0, v["gross_output_cf"] / made, 1.0),
+        output=np.where(e.made > 0, np.maximum(v["gross_output_cf"] / made, 1e-30), 1.0),
         spending=np.where(e.spent > 0, v["expenditure_cf"] / spent, 1.0),
         labour=v["labour_hat"],
         rent=v["quota_wedge_rate"] / kept,
@@ -405,8 +410,9 @@ def violation_at(solution: Solution, e: Economy) -> tuple[float, str]:
         stated = _stated(u, e, p)
     money = float(np.sum(e.made))
     for name, expected in stated.items():
-        found = np.where(e.made > 0, v[name], expected) if name == "unit_cost_hat" else v[name]
-        scale = np.maximum(np.abs(expected), 1e-3 * money if name.endswith("_cf") else 1e-12)
+        found = np.where(u.output > GONE, v[name], expected) if name == "unit_cost_hat" else v[name]
+        scale = np.maximum(np.abs(expected), 1e-3 * money if name.endswith("_cf") else 0.0)
+        scale = 1 + scale if name == "quota_wedge_rate" else scale
         off.append((name, float(np.max(np.abs(found - expected) / scale))))
     worst = max(off, key=lambda entry: np.nan_to_num(entry[1], nan=np.inf))
     return float(np.nan_to_num(worst[1], nan=np.inf)), worst[0]

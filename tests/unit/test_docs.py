@@ -17,7 +17,15 @@ def blocks(page: str, language: str) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorials/five-minutes.md", "docs/how-to/find-products.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "docs/tutorials/five-minutes.md",
+        "docs/explanation/frictions.md",
+        "docs/how-to/find-products.md",
+    ],
+)
 def test_python_examples_run(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     examples = blocks(page, "python")
     assert examples
@@ -33,6 +41,17 @@ def test_the_example_scenario_is_valid(tmp_path: Path) -> None:
     path.write_text(example, encoding="utf-8")
     scenario = load_scenario(path)
     assert [measure.id for measure in scenario.measure] == re.findall(r'^id = "(.+)"$', example, re.MULTILINE)
+
+
+def test_the_example_of_own_numbers_is_valid() -> None:
+    import datetime as dt
+    import tomllib
+
+    from counterpoise.friction import friction_report
+
+    own = tomllib.loads(blocks("docs/explanation/frictions.md", "toml")[0])
+    report = friction_report("IND", "RUS", ["food"], as_of=dt.date(2028, 1, 1), overrides=own)
+    assert "New railway" in set(report.routes["route"])
 
 
 @pytest.mark.parametrize("page", sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("*.md")))

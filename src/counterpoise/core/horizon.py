@@ -10,8 +10,8 @@ of sectors stays what it was.
 
 References
 ----------
-Boehm, Levchenko and Pandalai-Nayar (2023), American Economic Review 113(4): customs values fall by 0.76 % per percent of
-duty in the first year, by 1.75 to 2.25 % in the long run, reached after 7 to 10 years; 0.76 over the middle of that
+Boehm, Levchenko and Pandalai-Nayar (2023), American Economic Review 113(4): customs values fall by 0.76 % per percent
+of duty in the first year, by 1.75 to 2.25 % in the long run, reached after 7 to 10 years; 0.76 over the middle of that
 range is the default share.
 """
 

@@ -114,9 +114,7 @@ def array_problems(name: str, values: ArrayLike | xr.DataArray, labels: Labels, 
         return [f"{name} has dtype {array.dtype}, expected numbers"]
     numbers = array.astype(np.float64)
     unbounded = row.sign == "limit"
-    tests = [
-        ("is not a number", np.isnan(numbers)) if unbounded else ("is not a finite number", ~np.isfinite(numbers))
-    ]
+    tests = [("is not a number", np.isnan(numbers)) if unbounded else ("is not a finite number", ~np.isfinite(numbers))]
     rule = _RANGES.get(row.sign)
     if rule is not None:
         tests.append((rule[0], np.isfinite(numbers) & rule[1](numbers)))

@@ -134,7 +134,9 @@ class Shock:
         object.__setattr__(self, "sectors", world.sectors)
         object.__setattr__(self, "notes", tuple(notes))
         for name in _TERMS:
-            term = labelled(name, given[name], labels) if name in given else _neutral(name, self.countries, self.sectors)
+            term = (
+                labelled(name, given[name], labels) if name in given else _neutral(name, self.countries, self.sectors)
+            )
             object.__setattr__(self, name, term)
 
     @classmethod
@@ -237,7 +239,7 @@ class Shock:
         return self._replaced("labour_supply_hat", factors, note)
 
     def with_demand(self, factor: float, *, country: Pick, sector: Pick, note: str | None = None) -> Self:
-        """Multiply the weight of ``sector`` in the tastes of ``country`` by ``factor``; shares then add up to 1 again."""
+        """Multiply the weight of ``sector`` in the tastes of ``country``; shares then add up to 1 again."""
         factors = self.demand_hat.to_numpy().copy()
         factors[np.ix_(self._pick(country, "country"), self._pick(sector, "sector"))] *= factor
         return self._replaced("demand_hat", factors, note)
@@ -286,7 +288,7 @@ class Shock:
         exporter_share: float = 0.0,
         note: str | None = None,
     ) -> Self:
-        """Limit what each line meant may sell: where the limit binds its price rises until it is met, else nothing moves.
+        """Limit what each line meant may sell: where that binds, its price rises until it is met.
 
         Parameters
         ----------

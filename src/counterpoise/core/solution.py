@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from counterpoise.core.errors import InputError
 from counterpoise.core.labels import dim_labels, index_of
 from counterpoise.core.shock import Shock
 from counterpoise.core.variables import variable
@@ -218,8 +219,96 @@ class Solution:
         flow = self.values["flow_cf"]
         return float(flow[i, j].sum() - flow[j, i].sum())
 
+    def resistances_table(self, reference: str | None = None) -> pd.DataFrame:
+        r"""Return the change of structural gravity's resistances, one row per country and sector.
+
+        Flows obey X_ij = Y_i E_j / Y_w (kappa_ij / (Pi_i P_j))^-theta (Anderson and van Wincoop 2003), here with Y what
+        producers get and E what buyers pay. So, counterfactual over baseline::
+
+            inward P_js = price index,    outward Pi_is = (Y_is / Y_ws)^(-1/theta_s) / c_is
+
+        Only products Pi_i P_j are determined: every inward resistance is divided by that of the reference, and every
+        outward one multiplied by it.
+
+        Parameters
+        ----------
+        reference
+            Country whose inward resistance is 1 in every sector; by default the first that buys all sectors.
+
+        Returns
+        -------
+        Columns country, sector, inward_resistance_hat, outward_resistance_hat (NaN where a country makes none), and
+        factory_price_hat, the unit cost.
+
+        Raises
+        ------
+        LabelError
+            If the reference is unknown.
+        InputError
+            If the reference buys nothing of a sector.
+        """
+        import pandas as pd
+
+        world, values = self.world, self.values
+        spent = world.expenditure.to_numpy()
+        able = np.flatnonzero((spent > 0).all(axis=1))
+        j = (
+            index_of(world.countries, reference, "country")
+            if reference is not None
+            else int(able[0])
+            if len(able)
+            else 0
+        )
+        if not (spent[j] > 0).all():
+            names = ", ".join(np.asarray(world.sectors)[spent[j] <= 0].tolist())
+            raise InputError(f"{world.countries[j]} buys no {names}; name another reference country")
+        theta = world.trade_elasticity.to_numpy()
+        price, cost, output = values["price_index_hat"], values["unit_cost_hat"], world.gross_output.to_numpy()
+        after = values["gross_output_cf"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            grown = (after / output) / (after.sum(axis=0) / output.sum(axis=0))
+            outward = np.where(output > 0, grown ** (-1.0 / theta) / cost, np.nan)
+        n, s = price.shape
+        return pd.DataFrame(
+            {
+                "country": np.repeat(np.asarray(world.countries, dtype=object), s),
+                "sector": np.tile(np.asarray(world.sectors, dtype=object), n),
+                "inward_resistance_hat": (price / price[j]).reshape(-1),
+                "outward_resistance_hat": (outward * price[j]).reshape(-1),
+                "factory_price_hat": cost.reshape(-1),
+            }
+        )
+
+    def quotas_table(self) -> pd.DataFrame:
+        """Return one row per quota: limit and volume in USD at base-year producer prices, wedge and rents."""
+        import pandas as pd
+
+        world, shock, wedge = self.world, self.shock, self.values["quota_wedge_rate"]
+        limit, part = shock.quota_limit.to_numpy(), shock.quota_exporter_share.to_numpy()
+        duty, tax = shock.tariff_rate_cf.to_numpy(), shock.export_tax_rate.to_numpy()
+        rent = wedge / (part + (1.0 - part) / (1.0 + duty))
+        sent = self.values["flow_cf"] / ((1.0 + tax) * (1.0 + part * rent))
+        rows: list[dict[str, object]] = []
+        for i, j, s in np.argwhere(np.isfinite(limit)).tolist():
+            taxed = sent[i, j, s] * (1.0 + tax[i, j, s]) * rent[i, j, s]
+            rows.append(
+                {
+                    "origin": world.countries[i],
+                    "destination": world.countries[j],
+                    "sector": world.sectors[s],
+                    "limit_usd": limit[i, j, s],
+                    "volume_usd": sent[i, j, s] / self.values["unit_cost_hat"][i, s],
+                    "binds": bool(wedge[i, j, s] > 0 or limit[i, j, s] == 0),
+                    "wedge_pct": 100.0 * wedge[i, j, s],
+                    "importer_rent_usd": (1.0 - part[i, j, s]) * taxed,
+                    "exporter_rent_usd": part[i, j, s] * taxed,
+                }
+            )
+        columns = ["origin", "destination", "sector", "limit_usd", "volume_usd", "binds", "wedge_pct"]
+        return pd.DataFrame(rows, columns=[*columns, "importer_rent_usd", "exporter_rent_usd"])
+
     def countries_table(self) -> pd.DataFrame:
-        """Return one row per country: welfare, real wage, trade, deficit and revenue before and after, EV."""
+        """Return one row per country: welfare, real wage, trade, deficit and revenue, rents, EV."""
         import pandas as pd
 
         world = self.world
@@ -236,6 +325,8 @@ class Solution:
                 "deficit_cf_usd": self.deficit_cf.to_numpy(),
                 "tariff_revenue_usd": world.tariff_revenue.to_numpy(),
                 "tariff_revenue_cf_usd": self.tariff_revenue_cf.to_numpy(),
+                "export_tax_revenue_cf_usd": self.export_tax_revenue_cf.to_numpy(),
+                "quota_rent_cf_usd": self.quota_rent_cf.to_numpy(),
                 "equivalent_variation_usd": self.equivalent_variation_usd.to_numpy(),
             }
         )

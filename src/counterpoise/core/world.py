@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import xarray as xr
@@ -239,8 +240,17 @@ class World:
         return tuple(_violations(self, rtol))
 
     def require_balanced(self, rtol: float = BALANCE_RTOL) -> None:
-        """Raise UnbalancedError that names every violated identity, if there is one."""
+        """Raise UnbalancedError that names every violated identity, if there is one.
+
+        What was found to balance is not checked again while it holds the same read-only arrays.
+        """
+        arrays: tuple[np.ndarray, ...] = tuple(getattr(self, name).to_numpy() for name in _ARRAYS)
+        known = _BALANCED.get(self)
+        if known is not None and known[0] <= rtol:
+            if all(a is b and not a.flags.writeable for a, b in zip(arrays, known[1], strict=True)):
+                return
         raise_all(UnbalancedError, f"{self.meta.name} does not balance; rebuild it or re-base it", self.check(rtol))
+        _BALANCED[self] = (rtol, arrays)
 
     def with_changes(self, **changes: object) -> World:
         """Return a copy with some arrays (or ``meta``) replaced; same labels, same checks.
@@ -326,6 +336,10 @@ class World:
                 "  identities: all hold" if not violated else f"  identities: {violated} violated (see .check())",
             ]
         )
+
+
+_BALANCED: WeakKeyDictionary[World, tuple[float, tuple[np.ndarray, ...]]] = WeakKeyDictionary()
+"""Worlds that were found to balance, at which tolerance, and the very arrays that did."""
 
 
 def _per_sector(values: ArrayLike | xr.DataArray, sectors: int) -> ArrayLike | xr.DataArray:

@@ -8,32 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
+from counterpoise.data.codes.tables import read_codes
 from counterpoise.data.concordance import hs_sector
 
 __all__ = ["LEVELS", "SECTIONS", "UNPLACED", "level_of", "require_codes", "section_of"]
 
-SECTIONS: tuple[tuple[str, int, int, str], ...] = (
-    ("I", 1, 5, "Live animals and animal products"),
-    ("II", 6, 14, "Vegetable products"),
-    ("III", 15, 15, "Fats and oils"),
-    ("IV", 16, 24, "Prepared food, drink and tobacco"),
-    ("V", 25, 27, "Minerals and fuels"),
-    ("VI", 28, 38, "Chemicals and medicines"),
-    ("VII", 39, 40, "Plastics and rubber"),
-    ("VIII", 41, 43, "Hides, leather and furs"),
-    ("IX", 44, 46, "Wood, cork and plaiting"),
-    ("X", 47, 49, "Pulp, paper and print"),
-    ("XI", 50, 63, "Textiles and clothing"),
-    ("XII", 64, 67, "Footwear, headgear and umbrellas"),
-    ("XIII", 68, 70, "Stone, ceramics and glass"),
-    ("XIV", 71, 71, "Pearls, gems and precious metals"),
-    ("XV", 72, 83, "Base metals"),
-    ("XVI", 84, 85, "Machinery and electrical goods"),
-    ("XVII", 86, 89, "Vehicles, aircraft and ships"),
-    ("XVIII", 90, 92, "Instruments, clocks and music"),
-    ("XIX", 93, 93, "Arms and ammunition"),
-    ("XX", 94, 96, "Furniture, toys and other manufactures"),
-    ("XXI", 97, 97, "Works of art and antiques"),
+SECTIONS: tuple[tuple[str, int, int, str], ...] = tuple(
+    (row["section"], int(row["first_chapter"]), int(row["last_chapter"]), row["name"])
+    for row in read_codes("hs_sections")
 )
 """Sections of the Harmonized System: number, first and last chapter, short name."""
 

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from counterpoise.core.errors import DataError, InputError, did_you_mean
+from counterpoise.data.codes import country
 from counterpoise.data.sources import FILES
 
 __all__ = [
     "BASES",
-    "COMPANION",
     "FORMAT",
     "ORDERS",
     "VALUATIONS",
     "Described",
     "Layout",
-    "baci_countries",
     "describe_file",
     "file_digest",
+    "label_of",
     "layout_of",
 ]
 
@@ -37,9 +34,6 @@ BASES = ("reconciled", "reported by the importer", "reported by the exporter")
 """Whose records the lines are: both sides' made one, or one side's."""
 
 VALUATIONS = ("FOB", "CIF")
-
-COMPANION = re.compile(r"country_codes_.*\.csv$", re.IGNORECASE)
-"""Name of the file in which BACI says which country each of its numbers means."""
 
 _SYNONYMS: dict[str, tuple[str, ...]] = {
     "year": ("year", "t", "period"),
@@ -63,13 +57,10 @@ class Layout:
         Name in the file by role: year, origin, destination, hs, value, quantity; roles that lack are not in it.
     usd_per_unit
         1 or 1000.
-    numeric_countries
-        Countries are the numbers of BACI.
     """
 
     columns: Mapping[str, str]
     usd_per_unit: float
-    numeric_countries: bool
 
 
 def layout_of(names: list[str], path: str) -> Layout:
@@ -105,7 +96,7 @@ def layout_of(names: list[str], path: str) -> Layout:
             problems,
         )
     value = columns["value"].casefold()
-    return Layout(columns, 1000.0 if value in _THOUSAND else 1.0, columns["origin"].casefold() == "i")
+    return Layout(columns, 1000.0 if value in _THOUSAND else 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,39 +148,12 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def baci_countries(path: Path) -> dict[str, str]:
-    """Return ISO3 by BACI number, from the ``country_codes`` file in the same archive or folder.
+def label_of(code: str) -> str:
+    """Return the label of a country from a code of a file, empty where it is unknown: ``S19`` and ``490`` are ``TWN``.
 
-    Raises
-    ------
-    InputError
-        If there is no such file.
-    DataError
-        If it has no columns ``country_code`` and ``country_iso3``, or a number stands for two countries.
+    Two countries that trade statistics write as one, or a former state, keep the label of the table.
     """
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            inside = [name for name in archive.namelist() if COMPANION.search(name)]
-            text = archive.read(inside[0]).decode("utf-8-sig") if inside else None
-        where = inside[0] if inside else ""
-    else:
-        beside = sorted(p for p in path.parent.iterdir() if COMPANION.search(p.name))
-        text = beside[0].read_text(encoding="utf-8-sig") if beside else None
-        where = beside[0].name if beside else ""
-    if text is None:
-        raise InputError(
-            f"{path} gives countries as numbers, and no country_codes_V*.csv lies in the same archive or folder; "
-            "CEPII ships it with every BACI archive: put it beside the file"
-        )
-    rows = list(csv.DictReader(io.StringIO(text)))
-    if not rows or not {"country_code", "country_iso3"} <= set(rows[0]):
-        raise DataError(f"{where}, line 1: expected the columns country_code and country_iso3")
-    out: dict[str, str] = {}
-    for line, row in enumerate(rows, start=2):
-        code = row["country_code"].strip().lstrip("0")
-        if out.get(code, row["country_iso3"]) != row["country_iso3"]:
-            raise DataError(
-                f"{where}, line {line}: number {code} is {row['country_iso3']}, and above it is {out[code]}"
-            )
-        out[code] = row["country_iso3"].strip()
-    return out
+    try:
+        return country(code).iso3
+    except InputError:
+        return ""

@@ -224,10 +224,7 @@ class _Job:
     def _encode(self, year: int) -> None:
         """Put the lines of a year into a table of whole-number keys, and raise where a key stands twice."""
         where = self.raw.of(year)
-        keep = (
-            f"{where} AND origin <> destination AND origin IN (SELECT iso3 FROM known) "
-            "AND destination IN (SELECT iso3 FROM known)"
-        )
+        keep = f"{where} AND origin <> destination AND origin IS NOT NULL AND destination IS NOT NULL"
         names = [
             row[0]
             for row in self.raw.sql(

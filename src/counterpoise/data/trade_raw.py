@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from counterpoise.core.errors import DataError, InputError, did_you_mean, raise_all
-from counterpoise.data.concordance import read_table
-from counterpoise.data.trade_files import BASES, VALUATIONS, Layout, baci_countries, describe_file, layout_of
+from counterpoise.data.codes import countries
+from counterpoise.data.trade_files import BASES, VALUATIONS, Layout, describe_file, label_of, layout_of
 
 __all__ = ["SHOWN", "ImportOptions", "RawTrade", "quoted"]
 
@@ -32,7 +32,7 @@ class ImportOptions:
     pad_hs
         Give codes of five digits their leading zero back; how many is recorded.
     drop_unknown
-        Leave out lines of countries that are not in ``countries.csv``; how many, and which, is recorded.
+        Leave out lines of countries that `counterpoise.data.codes` does not know; how many is recorded.
     """
 
     title: str = ""
@@ -83,7 +83,6 @@ class RawTrade:
         self.is_parquet = text.suffix == ".parquet"
         self.rejected: list[tuple[int, str, str]] = []
         self.layout = self._read()
-        self.iso3 = baci_countries(path) if self.layout.numeric_countries else {}
         self._parse()
 
     def close(self) -> None:
@@ -188,16 +187,17 @@ class RawTrade:
     def _parse(self) -> None:
         """Make the view ``parsed``: line, year, origin, destination, hs, value_usd, quantity_t, and the raw cells."""
         layout, cell = self.layout, self.cell
-        country = {role: cell[role] for role in ("origin", "destination")}
-        if layout.numeric_countries:
-            self.sql("CREATE TABLE numbers (number VARCHAR PRIMARY KEY, iso3 VARCHAR)")
-            self.sql(
-                "INSERT INTO numbers SELECT unnest($number), unnest($iso3)",
-                {"number": list(self.iso3), "iso3": list(self.iso3.values())},
-            )
-            country = {
-                role: f"(SELECT iso3 FROM numbers WHERE number = ltrim({text}, '0'))" for role, text in country.items()
-            }
+        texts = "SELECT {} AS text FROM read_parquet({})"
+        raw = quoted(self.raw)
+        found = self.sql(
+            f"{texts.format(cell['origin'], raw)} UNION {texts.format(cell['destination'], raw)} ORDER BY text"
+        )
+        known = {text: label for (text,) in found if text is not None and (label := label_of(text))}
+        self.sql("CREATE TABLE places (text VARCHAR PRIMARY KEY, iso3 VARCHAR)")
+        self.sql(
+            "INSERT INTO places SELECT unnest($text), unnest($iso3)",
+            {"text": list(known), "iso3": list(known.values())},
+        )
         hs = f"CASE WHEN {cell['hs']} ~ '^[0-9]{{5}}$' THEN '0' || {cell['hs']} ELSE {cell['hs']} END"
         absent = "('', 'NA', 'NaN', 'nan', 'null', '.')"
         quantity = cell.get("quantity", "NULL")
@@ -214,7 +214,7 @@ class RawTrade:
             f"""
             CREATE VIEW parsed AS SELECT
                 file_row_number + {self.first_line} AS line, {year} AS year,
-                {country["origin"]} AS origin, {country["destination"]} AS destination,
+                o.iso3 AS origin, d.iso3 AS destination,
                 {hs if self.options.pad_hs else cell["hs"]} AS hs,
                 {value} * {layout.usd_per_unit} AS value_usd,
                 CASE WHEN {has_quantity} THEN try_cast({quantity} AS DOUBLE) END AS quantity_t,
@@ -222,7 +222,8 @@ class RawTrade:
                 {cell["origin"]} AS origin_text, {cell["destination"]} AS destination_text, {cell["hs"]} AS hs_text,
                 {cell["value"]}::VARCHAR AS value_text, ({quantity})::VARCHAR AS quantity_text,
                 {cell.get("year", "NULL")}::VARCHAR AS year_text
-            FROM read_parquet({quoted(self.raw)}, file_row_number = true)
+            FROM read_parquet({raw}, file_row_number = true) f
+            LEFT JOIN places o ON {cell["origin"]} = o.text LEFT JOIN places d ON {cell["destination"]} = d.text
             """
         )
 
@@ -267,9 +268,6 @@ class RawTrade:
     def check(self, year: int) -> dict[str, int]:
         """Raise for every faulty line of a year, with line and column; return how many lines are left out and why."""
         self.tell("check")
-        known = {row["iso3"] for row in read_table("countries")}
-        self.sql("CREATE OR REPLACE TABLE known (iso3 VARCHAR PRIMARY KEY)")
-        self.sql("INSERT INTO known SELECT unnest($iso3)", {"iso3": sorted(known)})
         column = {role: name for role, name in self.layout.columns.items()}
         lost = "; the leading zero is lost: write HS codes as text of six digits, or import with --pad-hs"
         tests: list[tuple[str, str, str, str]] = [
@@ -284,11 +282,9 @@ class RawTrade:
             ),
             ("quantity", "quantity_t < 0", "quantity_text", "is negative; expected 0 or more"),
         ]
-        unknown = "{0} IS NULL OR {0} NOT IN (SELECT iso3 FROM known)"
+        unknown = "{0} IS NULL"
         if not self.options.drop_unknown:
-            words = "is an unknown country; expected " + (
-                "a number of country_codes" if self.layout.numeric_countries else "an ISO3 code"
-            )
+            words = "is an unknown country; expected an ISO3 code, or a number of M49, BACI or UN Comtrade"
             tests += [(side, unknown.format(side), f"{side}_text", words) for side in ("origin", "destination")]
         flags = ", ".join(f"count(*) FILTER (WHERE {test})" for _, test, _, _ in tests)
         either = " OR ".join(f"({unknown.format(side)})" for side in ("origin", "destination"))
@@ -313,8 +309,8 @@ class RawTrade:
                 f"SELECT line, {text} FROM parsed WHERE {where} AND ({test}) ORDER BY line LIMIT {SHOWN}"
             ):
                 hint = lost if role == "hs" and re.fullmatch(r"[0-9]{5}", str(seen)) else ""
-                if role in ("origin", "destination") and not self.layout.numeric_countries:
-                    hint = did_you_mean(str(seen), known)
+                if role in ("origin", "destination"):
+                    hint = did_you_mean(str(seen), [country.iso3 for country in countries()])
                 problems.append((int(line), f"{self._at(line)}, column {column[role]}: {seen!r} {words}{hint}"))
         if total:
             last = self.sql(f"SELECT max(line) FROM parsed WHERE {where}")[0][0]

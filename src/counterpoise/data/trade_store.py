@@ -28,10 +28,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoise.core.errors import DataError, InputError, SourceMissingError, did_you_mean, raise_all
-from counterpoise.data.concordance import read_table
+from counterpoise.data.codes import countries
 from counterpoise.data.hs_sections import LEVELS, level_of, require_codes
 from counterpoise.data.sources import FILES, locate_sources
-from counterpoise.data.trade_files import FORMAT, ORDERS, file_digest
+from counterpoise.data.trade_files import FORMAT, ORDERS, file_digest, label_of
 from counterpoise.data.trade_import import import_trade
 
 if TYPE_CHECKING:
@@ -156,9 +156,19 @@ class TradeStore:
         quoted = str(path).replace("'", "''")
         columns = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM read_parquet('{quoted}')").fetchall()}
         quantity = "quantity_t::DOUBLE" if "quantity_t" in columns else "NULL::DOUBLE"
+        codes = connection.execute(
+            f"SELECT exporter FROM read_parquet('{quoted}') UNION SELECT importer FROM read_parquet('{quoted}')"
+        ).fetchall()
+        renamed = "".join(
+            f" WHEN '{code}' THEN '{label}'" for (code,) in codes if (label := label_of(code)) and label != code
+        )
+
+        def side(column: str) -> str:
+            return f"CASE {column}{renamed} ELSE {column} END" if renamed else column
+
         direct = (
-            f"(SELECT exporter AS origin, importer AS destination, hs6 AS hs, value_usd::DOUBLE AS value_usd, "
-            f"{quantity} AS quantity_t FROM read_parquet('{quoted}'))"
+            f"(SELECT {side('exporter')} AS origin, {side('importer')} AS destination, hs6 AS hs, "
+            f"value_usd::DOUBLE AS value_usd, {quantity} AS quantity_t FROM read_parquet('{quoted}'))"
         )
         importers = tuple(
             r[0] for r in connection.execute(f"SELECT DISTINCT destination FROM {direct} ORDER BY 1").fetchall()
@@ -206,21 +216,26 @@ class TradeStore:
             raise InputError(f"{chosen} is not in the trade store; it holds {', '.join(map(str, self.years))}")
         return self.information[chosen]
 
-    def require_country(self, *names: str, year: int | None = None) -> None:
-        """Raise an `InputError` that names every country that does not occur in a year."""
-        known = self.at(year).countries
-        in_words = {row["name"]: row["iso3"] for row in read_table("countries")}
-        problems: list[str] = []
-        for name in names:
-            if name in known:
-                continue
-            near = did_you_mean(name, known) if len(name) <= 3 else ""
-            if len(name) > 3:
-                guess = did_you_mean(name, in_words)
-                code = next((iso3 for full, iso3 in in_words.items() if guess == f"; did you mean '{full}'?"), None)
-                near = f"{guess[:-1]}, which is {code}?" if code else ""
-            problems.append(f"'{name}' does not trade in {self.at(year).year}{near or '; expected an ISO3 code'}")
-        raise_all(InputError, "unknown countries", problems)
+    def require_country(self, *names: str, year: int | None = None) -> tuple[str, ...]:
+        """Return the labels of countries that occur in a year.
+
+        Raises
+        ------
+        InputError
+            If a country is unknown, or does not trade in that year; all such are named.
+        """
+        known = set(self.at(year).countries)
+        labels = [label_of(name) for name in names]
+        raise_all(
+            InputError,
+            "unknown countries",
+            [
+                f"'{name}' does not trade in {self.at(year).year}{_nearest(name, known)}"
+                for name, label in zip(names, labels, strict=True)
+                if label not in known
+            ],
+        )
+        return tuple(labels)
 
     def pair(self, origin: str, destination: str, level: str = "hs6", *, year: int | None = None) -> pd.DataFrame:
         """Return what a country sells to another.
@@ -244,20 +259,27 @@ class TradeStore:
         InputError
             If a country, level or year is unknown.
         """
-        self.require_country(origin, destination, year=year)
-        where = "origin = $origin AND destination = $destination"
-        return self._grouped("by_origin", where, level, year, {"origin": origin, "destination": destination})
+        return self.between((origin,), (destination,), level, year=year)
+
+    def between(
+        self, origins: Iterable[str], destinations: Iterable[str], level: str = "hs6", *, year: int | None = None
+    ) -> pd.DataFrame:
+        """Return what a group of countries sells to another, without what its members sell each other; see `pair`."""
+        sellers = self.require_country(*origins, year=year)
+        buyers = self.require_country(*destinations, year=year)
+        where = f"origin IN ({_listed(sellers)}) AND destination IN ({_listed(buyers)})"
+        return self._grouped("by_origin", where, level, year, {}, exact=len(sellers) == len(buyers) == 1)
 
     def exports_of(self, country: str, level: str = "hs6", *, year: int | None = None) -> pd.DataFrame:
         """Return what a country sells, by partner and product: destination, hs and the columns of `pair`."""
-        self.require_country(country, year=year)
-        return self._grouped("by_origin", "origin = $country", level, year, {"country": country}, ("destination",))
+        (label,) = self.require_country(country, year=year)
+        return self._grouped("by_origin", "origin = $country", level, year, {"country": label}, ("destination",))
 
     def imports_of(self, country: str, level: str = "hs6", *, year: int | None = None) -> pd.DataFrame:
         """Return what a country buys, by partner and product: origin, hs and the columns of `pair`."""
-        self.require_country(country, year=year)
+        (label,) = self.require_country(country, year=year)
         where = "destination = $country"
-        return self._grouped("by_destination", where, level, year, {"country": country}, ("origin",))
+        return self._grouped("by_destination", where, level, year, {"country": label}, ("origin",))
 
     def market(self, codes: Iterable[str], level: str = "hs6", *, year: int | None = None) -> pd.DataFrame:
         """Return who sells given products to whom: origin, destination, hs and the columns of `pair`.
@@ -310,21 +332,34 @@ class TradeStore:
         Table hs, a_to_b_usd, b_to_a_usd, a_exports_usd, a_imports_usd, b_exports_usd, b_imports_usd, world_usd; sorted
         by hs. NaN where nothing is recorded.
         """
-        import pandas as pd
-
-        self.require_country(a, b, year=year)
-        world = self._grouped("sold", "TRUE", level, year, {})
-        columns = {
-            "a_to_b_usd": self.pair(a, b, level, year=year),
-            "b_to_a_usd": self.pair(b, a, level, year=year),
-            "a_exports_usd": self.exports_by_product(a, level, year=year),
-            "a_imports_usd": self.imports_by_product(a, level, year=year),
-            "b_exports_usd": self.exports_by_product(b, level, year=year),
-            "b_imports_usd": self.imports_by_product(b, level, year=year),
-            "world_usd": world,
-        }
-        series = {name: table.set_index("hs")["value_usd"] for name, table in columns.items()}
-        return pd.DataFrame(series, index=world["hs"]).rename_axis("hs").reset_index()
+        one, two = self.require_country(a, b, year=year)
+        code = self._code(level, year)
+        sums = {"a_exports_usd": ("sold", "origin", one), "b_exports_usd": ("sold", "origin", two)}
+        sums |= {"a_imports_usd": ("bought", "destination", one), "b_imports_usd": ("bought", "destination", two)}
+        parts: list[str] = []
+        for order in ("sold", "bought"):
+            columns = ", ".join(
+                f"sum(value_usd) FILTER (WHERE {side} = '{label}') AS {name}"
+                for name, (table, side, label) in sums.items()
+                if table == order
+            )
+            parts.append(
+                f"(SELECT {code} AS hs, sum(value_usd) AS world_usd, {columns} FROM {self._relation(order, year)} f "
+                f"{self._join(level, year)} GROUP BY 1)"
+            )
+        flows = [
+            f"(SELECT {code} AS hs, sum(value_usd) AS {name} FROM {self._relation('by_origin', year)} f "
+            f"{self._join(level, year)} WHERE origin = '{i}' AND destination = '{j}' GROUP BY 1)"
+            for name, i, j in (("a_to_b_usd", one, two), ("b_to_a_usd", two, one))
+        ]
+        return self.connection.execute(
+            f"""
+            SELECT hs, a_to_b_usd, b_to_a_usd, a_exports_usd, a_imports_usd, b_exports_usd, b_imports_usd,
+                   s.world_usd AS world_usd
+            FROM {parts[0]} s JOIN {parts[1]} b USING (hs) LEFT JOIN {flows[0]} x USING (hs)
+            LEFT JOIN {flows[1]} y USING (hs) ORDER BY hs
+            """
+        ).df()
 
     def totals(self, *, year: int | None = None) -> pd.DataFrame:
         """Return the total of every recorded pair: origin, destination, value_usd, quantity_t, lines."""
@@ -335,6 +370,40 @@ class TradeStore:
                 f"count(*) AS lines FROM {table} GROUP BY ALL)"
             )
         return self.connection.execute(f"SELECT * FROM {table} ORDER BY origin, destination").df()
+
+    def aggregate(
+        self, places: Mapping[str, str], products: Mapping[str, str], *, year: int | None = None
+    ) -> pd.DataFrame:
+        """Add all flows of a year up to places and products of one's own.
+
+        Parameters
+        ----------
+        places
+            Place of each country; countries that are not in it are left out.
+        products
+            Product of each six-digit code; codes that are not in it are left out.
+        year
+            Calendar year; the latest by default.
+
+        Returns
+        -------
+        Table origin, destination, product, value_usd (places, never equal), lines; sorted.
+        """
+        for name, table in (("place_of", places), ("product_of", products)):
+            self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} (code VARCHAR PRIMARY KEY, target VARCHAR)")
+            self.connection.execute(
+                f"INSERT INTO {name} SELECT unnest($code), unnest($target)",
+                {"code": list(table), "target": list(table.values())},
+            )
+        return self.connection.execute(
+            f"""
+            SELECT o.target AS origin, d.target AS destination, p.target AS product, sum(value_usd) AS value_usd,
+                   count(*) AS lines
+            FROM {self._relation("by_origin", year)} f JOIN place_of o ON f.origin = o.code
+            JOIN place_of d ON f.destination = d.code JOIN product_of p ON f.hs = p.code
+            WHERE o.target <> d.target GROUP BY ALL ORDER BY 1, 2, 3
+            """
+        ).df()
 
     def codes(self, *, year: int | None = None) -> tuple[str, ...]:
         """Return the six-digit codes that are traded in a year, sorted."""
@@ -391,50 +460,67 @@ class TradeStore:
         year: int | None,
         values: Mapping[str, str],
         keys: tuple[str, ...] = (),
+        *,
+        exact: bool = False,
     ) -> pd.DataFrame:
         """Add flows up by keys and by HS at a level."""
         if level not in LEVELS:
             level_of("", level)
         names = ", ".join((*keys, "hs"))
         table = self._relation(order, year)
-        exact = order in ORDERS and not self.direct and level == "hs6" and (keys or order == "by_origin")
-        if exact:
+        if level == "hs6" and not self.direct and (exact or (keys and order in ORDERS)):
             own = "CASE WHEN quantity_t IS NULL THEN 0 ELSE value_usd END AS value_with_quantity_usd"
             sql = f"SELECT {names}, value_usd, quantity_t, {own} FROM {table} WHERE {where} ORDER BY {names}"
             return self.connection.execute(sql, dict(values)).df()
         quantity = _QUANTITY
         if order in ("sold", "bought") and not self.direct:
             quantity = "sum(quantity_t) AS quantity_t, sum(value_with_quantity_usd) AS value_with_quantity_usd"
-        code = "hs" if level == "hs6" else f"substr(hs, 1, {level[2]})" if level in ("hs4", "hs2") else "l.code"
-        join = ""
-        if code == "l.code":
-            # A temporary table of codes, named after what it holds, so that years do not mix.
-            name = f"level_{level}_{self.at(year).year}"
-            self._register_level(name, level, year)
-            join = f" JOIN {name} l USING (hs)"
+        code, join = self._code(level, year), self._join(level, year)
         inner = ", ".join((*keys, f"{code} AS hs", "sum(value_usd) AS value_usd", quantity))
         group = ", ".join((*keys, code))
-        sql = f"SELECT {inner} FROM {table}{join} WHERE {where} GROUP BY {group} ORDER BY {group}"
+        sql = f"SELECT {inner} FROM {table} f {join} WHERE {where} GROUP BY {group} ORDER BY {group}"
         return self.connection.execute(sql, dict(values)).df()
 
-    def _register_level(self, name: str, level: str, year: int | None) -> None:
+    def _code(self, level: str, year: int | None) -> str:
+        """Return the SQL of a line's code at a level; a level that is a mapping gets its table first."""
+        if level not in LEVELS:
+            level_of("", level)
+        if level in ("hs6", "hs4", "hs2"):
+            return "f.hs" if level == "hs6" else f"substr(f.hs, 1, {level[2]})"
+        name = f"level_{level}_{self.at(year).year}"
         there = self.connection.execute(
             "SELECT count(*) FROM information_schema.tables WHERE table_name = $name", {"name": name}
         ).fetchone()
-        if there is not None and there[0]:
-            return
-        codes = self.codes(year=year)
-        self.connection.execute(f"CREATE TEMP TABLE {name} (hs VARCHAR, code VARCHAR)")
-        self.connection.execute(
-            f"INSERT INTO {name} SELECT unnest($hs), unnest($code)",
-            {"hs": list(codes), "code": [level_of(hs, level) for hs in codes]},
-        )
+        if there is None or not there[0]:
+            codes = self.codes(year=year)
+            self.connection.execute(f"CREATE TEMP TABLE {name} (hs VARCHAR, code VARCHAR)")
+            self.connection.execute(
+                f"INSERT INTO {name} SELECT unnest($hs), unnest($code)",
+                {"hs": list(codes), "code": [level_of(hs, level) for hs in codes]},
+            )
+        return "l.code"
+
+    def _join(self, level: str, year: int | None) -> str:
+        """Return the SQL that joins the mapping of a level, where there is one."""
+        if level in ("hs6", "hs4", "hs2"):
+            return ""
+        return f"JOIN level_{level}_{self.at(year).year} l ON f.hs = l.hs"
 
     def _world(self, order: str, side: str, country: str | None, level: str, year: int | None) -> pd.DataFrame:
+        where, values = "TRUE", dict[str, str]()
         if country is not None:
-            self.require_country(country, year=year)
-        where, values = ("TRUE", {}) if country is None else (f"{side} = $country", {"country": country})
+            where, values = f"{side} = $country", {"country": self.require_country(country, year=year)[0]}
         return self._grouped(order, where, level, year, values, (side,))
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """Return the code that was meant, by code or by name, or what is expected."""
+    by_name = {country.name: country.iso3 for country in countries()}
+    if len(name) <= 3:
+        return did_you_mean(name, known) or "; expected an ISO3 code"
+    guess = did_you_mean(name, by_name)
+    code = next((iso3 for full, iso3 in by_name.items() if guess == f"; did you mean '{full}'?"), None)
+    return f"{guess[:-1]}, which is {code}?" if code else "; expected an ISO3 code"
 
 
 @cache
@@ -465,6 +551,10 @@ def _connect() -> duckdb.DuckDBPyConnection:
     import duckdb
 
     return duckdb.connect(config={"memory_limit": _MEMORY})
+
+
+def _listed(codes: Iterable[str]) -> str:
+    return ", ".join(f"'{code}'" for code in codes)
 
 
 def default_store() -> Path:

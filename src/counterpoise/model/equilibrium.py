@@ -13,14 +13,15 @@ sector::
     labour        w_i L_i VA_i = sum_s gamma_is Y'_is,      w_is = w_i (Y'_is / (w_i L_i))^(1 / mobility)
     quota         m_ijs = 1 and volume <= limit, or m_ijs > 1 and volume = limit;  volume = X' / (seller c)
 
-``buyer`` is what the buyer pays over customs value, ``seller`` customs value over what the producer gets. Without export
-taxes and quotas they are (1+t')(1-s') and 1. A quota's wedge m raises what is paid by m; the part rho of the rent that
-exporters keep is in the customs value, the rest in the buyer's price.
+``buyer`` is what the buyer pays over customs value, ``seller`` customs value over what the producer gets. Without
+export taxes and quotas they are (1+t')(1-s') and 1. A quota's wedge m raises what is paid by m; the part rho of the
+rent that exporters keep is in the customs value, the rest in the buyer's price.
 
 Arrays carry all trade costs: ``reach`` A = (lambda a + latent) kappa^-theta, its customs value A / buyer, and
-``receipt`` B = A / (buyer seller). With u = c^-theta the price sum is M = A^T u and output is u * (B (E / M)). Revenue is
-proportional to spending at given prices, so income has a closed form. Quotas touch few cells, which are left out of the
-arrays and added one by one. Parts that a shock does not use are None, and cost nothing. Numeraire: world value added.
+``receipt`` B = A / (buyer seller). With u = c^-theta the price sum is M = A^T u and output is u * (B (E / M)). Revenue
+is proportional to spending at given prices, so income has a closed form. Quotas touch few cells, which are left out of
+the arrays and added one by one. Parts that a shock does not use are None, and cost nothing. Numeraire: world value
+added.
 
 References
 ----------
@@ -32,9 +33,10 @@ Rodriguez-Clare and Yi (2023), Review of Economic Studies 90(1), for labour that
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from counterpoise.model.parts import Closure, Labour
@@ -55,6 +57,9 @@ __all__ = [
 
 _SLACK = 1.0
 """How far below zero the scarcity of a limit that does not bind is followed; the wedge is 1 there all the same."""
+
+_TINY = 1e-300
+"""Stands for zero where a quota's volume needs a logarithm."""
 
 _FLOOR = 1e-30
 """Output of a line that lost every buyer, over its baseline: stands for zero where a logarithm is needed."""
@@ -159,6 +164,16 @@ class _QuotaCells(NamedTuple):
     limit: Array
     exporter_share: Array
 
+    @property
+    def buyer(self) -> tuple[Array, Array]:
+        """Where the buyers of the lines stand in an array of countries and sectors."""
+        return self.destination, self.sector
+
+    @property
+    def seller(self) -> tuple[Array, Array]:
+        """Where the sellers stand."""
+        return self.origin, self.sector
+
 
 class Trade(NamedTuple):
     """The maps of a shock, and who buys and sells (N, S).
@@ -245,17 +260,24 @@ class _Markets(NamedTuple):
 
 
 def initial_state(countries: int, sectors: int, terms: Terms | None = None) -> State:
-    """Return the state of no change; a shock's terms say which parts it has."""
+    """Return the state of no change; a shock's terms say which parts it has.
+
+    The arrays are NumPy's, which costs nothing before a compiled call and counts as constant within one.
+    """
     levies = terms is not None and (terms.export_tax_rate is not None or terms.quotas is not None)
     quotas = None if terms is None else terms.quotas
     return State(
-        jnp.zeros(countries),
-        jnp.zeros((countries, sectors)),
-        jnp.zeros((countries, sectors)),
-        jnp.zeros(countries),
-        jnp.zeros(countries) if levies else None,
-        None if quotas is None else jnp.zeros(quotas.limit.shape),
+        _zeros(countries),
+        _zeros(countries, sectors),
+        _zeros(countries, sectors),
+        _zeros(countries),
+        _zeros(countries) if levies else None,
+        None if quotas is None else _zeros(*quotas.limit.shape),
     )
+
+
+def _zeros(*shape: int) -> Array:
+    return cast(Array, np.zeros(shape))
 
 
 def trade_maps(base: Baseline, terms: Terms) -> Trade:
@@ -352,7 +374,7 @@ def _markets(state: State, base: Baseline, trade: Trade, closure: Closure, labou
     quotas, wedges = trade.quotas, None
     if quotas is not None and state.scarcity is not None:
         wedges = _wedges(state.scarcity, quotas)
-        buyer, from_seller = (quotas.destination, quotas.sector), seller[quotas.origin, quotas.sector]
+        buyer, from_seller = quotas.buyer, seller[quotas.seller]
         price_sum = price_sum.at[buyer].add(wedges.reach * from_seller)
         at_customs = at_customs.at[buyer].add(wedges.customs * from_seller)
     price_sum = jnp.where(trade.buys, price_sum, 1.0)
@@ -377,10 +399,11 @@ def _markets(state: State, base: Baseline, trade: Trade, closure: Closure, labou
     elif state.export_revenue is not None:
         export_revenue = jnp.zeros_like(state.export_revenue)
     if quotas is not None and wedges is not None and export_revenue is not None:
+        buyer, from_seller = quotas.buyer, seller[quotas.seller]
         bought = from_seller * demand[buyer]
-        sold = sold.at[quotas.origin, quotas.sector].add(wedges.receipt * bought)
+        sold = sold.at[quotas.seller].add(wedges.receipt * bought)
         export_revenue = export_revenue.at[quotas.origin].add((wedges.customs - wedges.receipt) * bought)
-        volume = wedges.receipt * bought * jnp.exp(-log_cost[quotas.origin, quotas.sector])
+        volume = wedges.receipt * bought * jnp.exp(-log_cost[quotas.seller])
         part_of_buyer = wedges.reach * from_seller / price_sum[buyer]
         quota_step = 1.0 / (1.0 + quotas.theta * (1.0 - part_of_buyer))
     revenue = jnp.sum(revenue_share * spending, axis=1)
@@ -417,7 +440,7 @@ def _markets(state: State, base: Baseline, trade: Trade, closure: Closure, labou
 
 def _excess(volume: Array, quotas: _QuotaCells) -> Array:
     """Return the log of volume over limit (K,); a line that is shut sells too little to count."""
-    return jnp.log(jnp.maximum(volume, float(jnp.finfo(volume.dtype).tiny))) - jnp.log(quotas.limit)
+    return jnp.log(jnp.maximum(volume, _TINY)) - jnp.log(quotas.limit)
 
 
 def _log_output(markets: _Markets, base: Baseline, trade: Trade) -> Array:
@@ -484,9 +507,10 @@ def sweep(state: State, base: Baseline, trade: Trade, closure: Closure, labour: 
     export_revenue = scarcity = None
     if markets.export_revenue is not None:
         export_revenue = markets.export_revenue / base.value_added * jnp.exp(scale)
-    if state.scarcity is not None and trade.quotas is not None and markets.volume is not None:
+    if state.scarcity is not None and trade.quotas is not None and markets.quota_step is not None:
+        assert markets.volume is not None
         excess = _excess(markets.volume, trade.quotas)
-        moved = jnp.maximum(state.scarcity, 0.0) + markets.quota_step * excess
+        moved: Array = jnp.maximum(state.scarcity, 0.0) + markets.quota_step * excess
         scarcity = jnp.maximum(moved, -_SLACK)
     following = State(
         wage=wage + scale,
@@ -525,7 +549,7 @@ def outcome(state: State, base: Baseline, terms: Terms, trade: Trade, closure: C
         taken = jnp.einsum("is,sij,js->i", markets.seller, trade.levied, demand)
     extra_cost = jnp.zeros_like(markets.income)
     if quotas is not None and wedges is not None and taken is not None and markets.volume is not None:
-        bought = markets.seller[quotas.origin, quotas.sector] * demand[quotas.destination, quotas.sector]
+        bought = markets.seller[quotas.seller] * demand[quotas.buyer]
         sold = wedges.customs * bought
         flow = flow.at[quotas.sector, quotas.origin, quotas.destination].set(sold)
         taxed = wedges.receipt * bought * quotas.export_factor

@@ -179,9 +179,9 @@ class ElasticLabour:
 class SectorLabour:
     r"""Labour is tied to its sector, wholly or in part: the short run.
 
-    Workers differ in what they can do in each sector (Frechet draws with shape ``mobility``), so that a sector that pays
-    1 % more gets 1 % times ``mobility`` - 1 more labour. 1 is specific factors: no one moves, and the wage of each sector
-    answers alone; infinity is perfect mobility. With VA_is base-year value added and w_i the average wage::
+    Workers differ in what they can do in each sector (Frechet draws with shape ``mobility``), so that a sector that
+    pays 1 % more gets 1 % times ``mobility`` - 1 more labour. 1 is specific factors: no one moves, and the wage of
+    each sector answers alone; infinity is perfect mobility. With VA_is base-year value added and w_i the average wage::
 
         w_is^mobility w_i^(1 - mobility) L_i VA_is = gamma_is Y'_is
 
@@ -200,7 +200,9 @@ class SectorLabour:
         """Check the options."""
         problems = _mobility_problems(self.mobility)
         if self.elasticity != 0.0:
-            problems.append(f"elasticity {self.elasticity}; for labour supply that moves use ElasticLabour(mobility=...)")
+            problems.append(
+                f"elasticity {self.elasticity}; for labour supply that moves use ElasticLabour(mobility=...)"
+            )
         raise_all(InputError, "the labour supply cannot be used", problems)
 
 

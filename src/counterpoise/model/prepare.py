@@ -114,9 +114,9 @@ def terms_along(
 ) -> Terms:
     """Return the shock a fraction of the way from the baseline (0) to its full size (1).
 
-    Logs of price factors, trade costs, productivity, labour supply and weights of demand move linearly; an embargo closes
-    its share linearly, and a line opens linearly. A quota below the base-year flow falls to its limit in logs; one above
-    stands at once. A quota of zero is an embargo.
+    Logs of price factors, trade costs, productivity, labour supply and weights of demand move linearly; an embargo
+    closes its share linearly, and a line opens linearly. A quota below the base-year flow falls to its limit in logs;
+    one above stands at once. A quota of zero is an embargo.
 
     Parameters
     ----------

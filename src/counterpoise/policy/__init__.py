@@ -1,7 +1,7 @@
 """Policy: the inverse problem. What to do, at what price, and what is possible at all.
 
-A package is a point of `Lever` values; `close_gap` finds the cheapest one for given levers, `close_scenario` the one of a
-scenario. Names are imported on first use, so that tables of parameters can be read without loading the equilibrium.
+A package is a point of `Lever` values; `close_gap` finds the cheapest one for given levers, `close_scenario` the one of
+a scenario. Names are imported on first use, so that tables of parameters can be read without loading the equilibrium.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
         PurchaseProgramme,
         Ramp,
         TariffCut,
-        shock_with,
     )
+    from counterpoise.policy.mixture import shock_with
     from counterpoise.policy.package import LeverUse, Package, open_search
     from counterpoise.policy.path import Path, path_to
     from counterpoise.policy.search import ContradictionError, InfeasibleError
@@ -71,16 +71,29 @@ __all__ = [
     "target_of",
 ]
 
-_HOME = (
-    dict.fromkeys(("Closing", "close_gap", "close_scenario", "closing_of", "day_of", "target_of"), "closing")
-    | dict.fromkeys(("FREE", "CostCurve", "Objective"), "costs")
-    | dict.fromkeys(("background_of", "levers_at", "levers_from_scenario", "pair_of"), "from_scenario")
-    | dict.fromkeys(("Frontier", "frontier_of"), "frontier")
-    | dict.fromkeys(("LeverUse", "Package", "open_search"), "package")
-    | dict.fromkeys(("Path", "path_to"), "path")
-    | dict.fromkeys(("ContradictionError", "InfeasibleError"), "search")
-    | dict.fromkeys(("Sensitivity", "elasticity_cases", "sensitivity_of"), "sensitivity")
-    | dict.fromkeys(("Shares", "shares_of"), "shares")
+_HOME: dict[str, str] = (
+    {
+        "Closing": "closing",
+        "close_gap": "closing",
+        "close_scenario": "closing",
+        "closing_of": "closing",
+        "day_of": "closing",
+        "target_of": "closing",
+    }
+    | {"FREE": "costs", "CostCurve": "costs", "Objective": "costs"}
+    | {
+        "background_of": "from_scenario",
+        "levers_at": "from_scenario",
+        "levers_from_scenario": "from_scenario",
+        "pair_of": "from_scenario",
+    }
+    | {"Frontier": "frontier", "frontier_of": "frontier"}
+    | {"LeverUse": "package", "Package": "package", "open_search": "package"}
+    | {"Path": "path", "path_to": "path"}
+    | {"ContradictionError": "search", "InfeasibleError": "search"}
+    | {"shock_with": "mixture"}
+    | {"Sensitivity": "sensitivity", "elasticity_cases": "sensitivity", "sensitivity_of": "sensitivity"}
+    | {"Shares": "shares", "shares_of": "shares"}
 )
 
 

@@ -9,8 +9,8 @@ the model foretold (Fletcher 1987); near the end the model's Newton step on the 
 
 References
 ----------
-Fletcher (1987), Practical Methods of Optimization, ch. 12.4 and 14.4; Conn, Gould and Toint (2000), Trust-Region Methods,
-ch. 15.
+Fletcher (1987), Practical Methods of Optimization, ch. 12.4 and 14.4; Conn, Gould and Toint (2000), Trust-Region
+Methods, ch. 15.
 """
 
 from __future__ import annotations
@@ -65,15 +65,15 @@ class _Model:
     slack_bend: Floats
 
     def goal_at(self, d: Floats) -> float:
-        """Change of the goal."""
+        """Return the change of the goal."""
         return float(self.slope @ d + 0.5 * d @ self.bend @ d)
 
     def slack_at(self, d: Floats) -> Floats:
-        """Limits."""
+        """Return the limits."""
         return self.slack + self.slack_slope @ d + 0.5 * (self.slack_bend @ d) @ d
 
     def slack_slope_at(self, d: Floats) -> Floats:
-        """Derivatives of the limits."""
+        """Return derivatives of the limits."""
         return self.slack_slope + self.slack_bend @ d
 
 

@@ -1,7 +1,7 @@
 r"""A duty cut and a purchase programme on the same goods are one lever to the model: both only lower the price factor.
 
-The buyer's price factor is (1 + t)(1 - s), and what the budget takes of a dollar of trade is that factor minus one, so a
-cut of the share v of a duty t with a programme at the rate s does what a programme alone does at::
+The buyer's price factor is (1 + t)(1 - s), and what the budget takes of a dollar of trade is that factor minus one, so
+a cut of the share v of a duty t with a programme at the rate s does what a programme alone does at::
 
     1 - (1 + t(1 - v))(1 - s) / (1 + t)
 
@@ -104,8 +104,8 @@ def fold(world: World, levers: Sequence[Lever], background: Shock) -> Folding:
     world, background
         The duty is the one of the background.
     levers
-        Checked by `counterpoise.policy.levers.lever_problems`. Those with a cost curve, another start than 0, or in part
-        only on the goods of another are left as they are.
+        Checked by `counterpoise.policy.levers.lever_problems`. Those with a cost curve, another start than 0, or in
+        part only on the goods of another are left as they are.
     """
     rate = background.tariff_rate_cf.to_numpy()
     cells: dict[tuple[int, int, int], list[int]] = {}

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from counterpoise.core import Shock, World
 from counterpoise.core.errors import InputError
@@ -96,9 +96,9 @@ def levers_from_scenario(
 
     Returns
     -------
-    Purchase programmes (from 0 to the scenario's high rate), obstacles (share taken away, up to what can go), the levers
-    that the scenario itself lists, a duty cut for every sector with a duty, and a programme for every other goods
-    sector. A measure that begins later than ``as_of`` gives a lever that is not available before.
+    Purchase programmes (from 0 to the scenario's high rate), obstacles (share taken away, up to what can go),
+    the levers that the scenario itself lists, a duty cut for every sector with a duty, and a programme for every other
+    goods sector. A measure that begins later than ``as_of`` gives a lever that is not available before.
 
     Raises
     ------
@@ -159,28 +159,32 @@ def _listed(entry: schema.Lever) -> Lever:
         "ramp": ramp,
         "source": entry.source,
     }
+    make: Any
+    own: dict[str, Any] = {}
     if entry.kind == "fund":
-        paid = replace(curve, linear_usd=1.0 + curve.linear_usd)
-        return FundMoney(
-            **{**common, "curve": paid},
-            country=origin,
-            sectors=entry.sectors,
-            gain=entry.gain or 0.0,
-            scale_usd=entry.scale_usd or 1.0,
-        )
-    trade = common | {"origin": origin, "destination": destination, "reach": tuple((s, 1.0) for s in entry.sectors)}
+        make = FundMoney
+        own = {"country": origin, "sectors": entry.sectors, "gain": entry.gain, "scale_usd": entry.scale_usd}
+        common["curve"] = replace(curve, linear_usd=1.0 + curve.linear_usd)
+    else:
+        own = {"origin": origin, "destination": destination, "reach": tuple((s, 1.0) for s in entry.sectors)}
+        make = _KINDS[entry.kind]
     if entry.kind == "obstacle_removal":
-        return ObstacleRemoval(**trade, ave=entry.ave or 0.0)
+        own["ave"] = entry.ave
     if entry.kind == "opened_line":
-        return OpenedLine(**trade, potential_usd=(entry.potential_usd or 0.0,) * len(entry.sectors))
+        own["potential_usd"] = (entry.potential_usd,) * len(entry.sectors)
     if entry.kind == "restraint":
-        return OilRestraint(**trade, rent=entry.rent)
-    plain: dict[str, type[TariffCut | PurchaseProgramme | ExportSupport]] = {
-        "tariff_cut": TariffCut,
-        "purchase": PurchaseProgramme,
-        "export_support": ExportSupport,
-    }
-    return plain[entry.kind](**trade)
+        own["rent"] = entry.rent
+    return cast(Lever, make(**common, **own))
+
+
+_KINDS: dict[str, type[Lever]] = {
+    "tariff_cut": TariffCut,
+    "purchase": PurchaseProgramme,
+    "obstacle_removal": ObstacleRemoval,
+    "export_support": ExportSupport,
+    "opened_line": OpenedLine,
+    "restraint": OilRestraint,
+}
 
 
 def _ramp(measure: Purchase | Obstacle) -> Ramp | None:

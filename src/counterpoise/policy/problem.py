@@ -47,7 +47,8 @@ from counterpoise.model import (
     terms_of,
     trade_maps,
 )
-from counterpoise.policy.levers import Lever, Mixture, TermArrays
+from counterpoise.policy.levers import Lever
+from counterpoise.policy.mixture import Mixture, TermArrays
 from counterpoise.solver import Anderson
 from counterpoise.solver.anderson import accelerate
 
@@ -295,12 +296,13 @@ class Equilibria:
             return out
         lower = np.array([lever.lower for lever in self.levers])
         inward = np.where((point.values - lower) / np.where(ranges > 0, ranges, 1.0) > 0.5, -_STEP, _STEP)
-        moved = np.repeat(point.values[None, :], len(moving), axis=0)
+        count = 4 if len(moving) <= 4 else -(-len(moving) // 8) * 8  # few sizes, so that few are compiled
+        moved = np.repeat(point.values[None, :], count, axis=0)
         moved[np.arange(len(moving)), moving] += (inward * ranges)[moving]
         points = self._points(moved, point.x, _ROUGH[0])
         guess = np.stack([point.adjoints[row.tobytes()] for row in weights])
         beside, _ = self._differentiate(points, weights, guess, _ROUGH[1])
-        change = (beside - slopes[None]) * ranges
+        change = (beside[: len(moving)] - slopes[None]) * ranges
         out[:, moving, :] = np.moveaxis(change / inward[moving][:, None, None], 0, 1)
         out[:, :, ranges <= 0] = 0.0
         return 0.5 * (out + np.swapaxes(out, 1, 2))
@@ -435,7 +437,8 @@ def _rows(result: Outcome, booked: Array, aim: _Aim) -> Array:
     there, back = pairs[i, j], pairs[j, i]
     revenue = jnp.sum(aim.payer * result.tariff_revenue_cf)
     support = jnp.sum(jnp.transpose(booked, (1, 2, 0)) * result.flow_cf)
-    sold = jnp.sum(pairs * aim.pair[None, :], axis=1) - jnp.diagonal(pairs) * aim.pair
+    own: Array = cast(Any, jnp).diagonal(pairs)
+    sold = jnp.sum(pairs * aim.pair[None, :], axis=1) - own * aim.pair
     return jnp.concatenate([jnp.stack([there - back, there + back, revenue, support]), result.welfare_hat, sold])
 
 
@@ -488,7 +491,7 @@ def _inverse(base: Baseline, terms: Terms, x: Array, *, closure: Closure, labour
     def moved(y: Array) -> Array:
         return ravel_pytree(sweep(state_of(y), base, trade, closure, labour)[0])[0]
 
-    return jnp.linalg.inv(jnp.eye(x.size) - cast(Array, _jacfwd(moved)(x)))
+    return cast(Array, cast(Any, jnp.linalg).inv(jnp.eye(x.size) - _jacfwd(moved)(x)))
 
 
 @partial(jax.jit, static_argnames=("closure", "labour", "options"))

@@ -75,7 +75,7 @@ class InfeasibleError(NotConvergedError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reached:
-    """A cheapest point: scaled variables of the search and of the levers as given, closure and cost in USD, certificate.
+    """A cheapest point: scaled variables of the search and of the levers as given, closure, cost and certificate.
 
     ``starts_agreeing`` of ``starts`` ended at the same cost.
     """
@@ -258,8 +258,8 @@ class Search:
         stops = self.stops(self.most())
         lines = "".join(f"\n  - {stop}" for stop in stops)
         return InfeasibleError(
-            f"no package closes {closed_usd / 1e9:.4g} bn USD ({100 * closed_usd / self.programme.gap:.4g} % of the gap "
-            f"of {self.programme.gap / 1e9:.4g} bn USD): the largest closure that the levers and limits allow is "
+            f"no package closes {closed_usd / 1e9:.4g} bn USD ({100 * closed_usd / self.programme.gap:.4g} % of the "
+            f"gap of {self.programme.gap / 1e9:.4g} bn USD): the largest closure that the levers and limits allow is "
             f"{most / 1e9:.4g} bn USD ({share:.4g} %). Ask for less, add levers, or widen what stops it:{lines}",
             stops,
             max_closure_usd=most,

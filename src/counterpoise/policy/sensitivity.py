@@ -44,7 +44,7 @@ class SensitiveCase:
 class Sensitivity:
     """Packages for one target under several sets of elasticities; the first is the one the others are held against.
 
-    ``rank_correlation`` of a case is Spearman's, over the levers that cost something in either, of what each lever costs.
+    ``rank_correlation`` of a case is Spearman's, over the levers moved in either, of what each lever costs.
     """
 
     target_usd: float
@@ -106,9 +106,9 @@ def elasticity_cases(world: World) -> dict[str, Floats]:
     out: dict[str, Floats] = {"the world's own": own}
     table = load_table("elasticities")
     if set(world.sectors) <= set(table["sector"].astype(str)):
-        for name, rows in table.groupby("set"):
-            by_sector = rows.set_index("sector")["trade_elasticity"]
-            values = by_sector.loc[list(world.sectors)].to_numpy(dtype=np.float64)
+        wide = table.pivot(index="sector", columns="set", values="trade_elasticity").loc[list(world.sectors)]
+        for name in wide.columns:
+            values = wide[name].to_numpy(dtype=np.float64)
             if not np.allclose(values, own):
                 out[str(name)] = values
     return out | {f"all times {factor:g}": own * factor for factor in SPREAD}
@@ -144,7 +144,7 @@ def sensitivity_of(
     if not cases:
         raise InputError("no set of elasticities was given; give at least one")
     found: list[SensitiveCase] = []
-    near: tuple[Floats, ...] = ()
+    near: list[Floats] = []
     closed = 0.0
     for done, (name, theta) in enumerate(cases.items()):
         if progress is not None:
@@ -162,7 +162,7 @@ def sensitivity_of(
             found.append(SensitiveCase(name, False, np.nan, np.nan, most, (), np.nan))
             continue
         uses = lever_uses(search, reached.given)
-        near = near or (reached.u,)
+        near = near or [reached.u]
         base = uses if not found else found[0].uses
         price = reached.certificate.multipliers["the target"]
         found.append(SensitiveCase(name, True, reached.cost_usd, price, most, uses, _alike(base, uses)))

@@ -12,8 +12,7 @@ lines share one rate, the sums of g and a over them take the place of both. One 
 and all tariffs; Anderson acceleration makes the sweeps converge, and only the violation of all conditions together
 decides when they have.
 
-In talks the weights mu move too: towards those who gain less, until all gain the same (``equal_gains``), or to
-1 / (1 - exp(-gain)), the first-order condition of the product of gains (``nash_product``).
+In talks the weights move too, under ``equal_gains``: towards those who gain less, until all gain the same.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ __all__ = ["SWEEPS", "TIES", "Choice", "End", "Rule", "Tie", "choice_of", "play"
 Numbers = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Tie = Literal["line", "sector", "partner", "uniform"]
-Rule = Literal["own", "equal_gains", "nash_product", "joint"]
+Rule = Literal["own", "equal_gains", "joint"]
 
 TIES: dict[str, str] = {
     "line": "a rate for every partner and sector",
@@ -127,12 +126,13 @@ def choice_of(
         raise InputError(f"{', '.join(idle)} can move no tariff: none of the lines asked for has baseline trade")
     origins, count, lines = free.shape
     i, j, s = np.indices(free.shape)
-    group = {
+    numbers: dict[str, Any] = {
         "line": (i * count + j) * lines + s,
         "sector": j * lines + s,
         "partner": i * count + j,
         "uniform": j,
-    }[tie]
+    }
+    group = cast("NDArray[np.intp]", numbers[tie])
     groups = {"line": free.size, "sector": count * lines, "partner": origins * count, "uniform": count}[tie]
     return Choice(players, free, group.astype(np.int32), groups, np.log1p(np.array(bounds)))
 
@@ -208,8 +208,9 @@ class _Found(NamedTuple):
 
 
 # JAX does not annotate these; what comes out is typed where it is used.
-_vjp, _vmap, _grad = (cast(Any, f) for f in (jax.vjp, jax.vmap, jax.grad))
-_jacfwd, _jacrev, _segment_sum = (cast(Any, f) for f in (jax.jacfwd, jax.jacrev, jax.ops.segment_sum))
+_vjp, _vmap, _grad, _jacfwd = cast(Any, jax.vjp), cast(Any, jax.vmap), cast(Any, jax.grad), cast(Any, jax.jacfwd)
+_segment_sum = cast(Any, jax.ops.segment_sum)
+_diagonal = cast(Callable[[Array], Array], jnp.diagonal)
 _solve = cast(Callable[[Array, Array], Array], jnp.linalg.solve)
 
 
@@ -293,7 +294,7 @@ def _joint(
             moved, following = x + moved_by, v + pulled - to_state
             worst = jnp.maximum(worst, jnp.max(jnp.abs(pulled - to_state)) / jnp.maximum(1.0, jnp.max(jnp.abs(v))))
         gradient = own_gradients(base, logs, players, x, jnp.broadcast_to(v, (count, size)), aims, variant)
-        steep = variant.steepness(x, trade, base)[:, players] * jnp.diagonal(aims)[:, None]
+        steep = variant.steepness(x, trade, base)[:, players] * _diagonal(aims)[:, None]
         slope = summed(steep)
         wanted = jnp.exp(levels) + summed(gradient) / jnp.where(slope > 0, slope, 1.0)
         next_levels = jnp.clip(jnp.log(jnp.maximum(wanted, jnp.exp(limits[0]))), limits[0], limits[1])
@@ -314,10 +315,7 @@ def _joint(
 
 def _weights(log_weight: Array, gain: Array, rule: Rule) -> Array:
     """Return the next log weights of the parties (J,); they add up to one."""
-    if rule == "equal_gains":
-        moved = log_weight + _BARGAIN_STEP * (jnp.mean(gain) - gain)
-    elif rule == "nash_product":
-        moved = -jnp.log(-jnp.expm1(-jnp.maximum(gain, 1e-8)))
-    else:
+    if rule != "equal_gains":
         return log_weight
+    moved = log_weight + _BARGAIN_STEP * (jnp.mean(gain) - gain)
     return moved - jnp.log(jnp.sum(jnp.exp(moved)))

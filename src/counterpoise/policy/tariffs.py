@@ -43,10 +43,10 @@ __all__ = [
     "NashTariffs",
     "OptimalTariff",
     "best_response_gains",
-    "nash_tariffs",
-    "optimal_tariff",
     "choice_for",
     "factor_in_force",
+    "nash_tariffs",
+    "optimal_tariff",
     "players_of",
     "rates_table",
     "unsettled",
@@ -468,13 +468,14 @@ def unsettled(economy: Economy, names: Sequence[str], end: End) -> str:
         else "Give a highest rate, or fewer lines; goods without a substitute may deserve the highest tariff there is"
     )
     return (
-        f"tariffs of {', '.join(names)} were not found: after {end.sweeps} sweeps the worst of equilibrium, adjoint and "
-        f"first-order conditions is off by {end.violation:.3g}, expected at most {SWEEPS.rtol:g}. {advice}"
+        f"tariffs of {', '.join(names)} were not found: after {end.sweeps} sweeps the worst of equilibrium, adjoint "
+        f"and first-order conditions is off by {end.violation:.3g}, expected at most {SWEEPS.rtol:g}. {advice}"
     )
 
 
 # JAX does not annotate these; what comes out is typed where it is used.
-_jacfwd, _jacrev, _jvp = (cast(Any, f) for f in (jax.jacfwd, jax.jacrev, jax.jvp))
+_jacfwd, _jacrev, _jvp = cast(Any, jax.jacfwd), cast(Any, jax.jacrev), cast(Any, jax.jvp)
+_map = cast(Any, lax.map)
 _solve = cast(Callable[[Array, Array], Array], jnp.linalg.solve)
 
 
@@ -537,4 +538,5 @@ def _second_order(base: Any, log_factor: Array, player: Array, x: Array, *, vari
         return bent
 
     steep = variant.steepness(x, trade_of(own), base)[:, players].reshape(-1)
-    return lax.map(along, jnp.eye(own.size), batch_size=32), steep
+    bends: Array = _map(along, jnp.eye(own.size), batch_size=32)
+    return bends, steep

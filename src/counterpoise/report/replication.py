@@ -18,13 +18,13 @@ from counterpoise.core import Shock, Solution, World, WorldMeta
 from counterpoise.core.errors import InputError, NotConvergedError, did_you_mean, raise_all
 from counterpoise.data.replication_data import (
     GravitySample,
-    LiberationDay,
     load_caliendo_parro,
     load_gravity_sample,
     load_liberation_day,
 )
 from counterpoise.estimate import GravityEstimate, estimate_gravity, gravity_flows
 from counterpoise.model import ElasticLabour
+from counterpoise.report.replication_power import liberation_day_cells, liberation_day_world, ossa_cells
 from counterpoise.solver import linearised_welfare, midpoint_welfare, rebase, solve
 
 if TYPE_CHECKING:
@@ -173,26 +173,6 @@ def _liberation_day(sources: Path | str | None) -> Cells:
     return cells
 
 
-def liberation_day_world(data: LiberationDay) -> World:
-    """Return the one-sector world of the Eaton-Kortum variant.
-
-    It keeps the domestic sales of the paper's main case, where a margin of ``local`` on every purchase stays in the
-    destination; the margin itself is then set to zero.
-    """
-    local = np.where(np.array(data.countries) == "USA", 0.27047, 0.11434)
-    imports = data.flow.sum(axis=0)
-    transfer = (1.0 - local) * (imports - data.flow @ (1.0 - local))
-    flow = data.flow + np.diag(np.maximum(data.gdp_usd + transfer - imports, 0.0))
-    return World.from_arrays(
-        countries=data.countries,
-        sectors=("goods and services",),
-        flow=flow[:, :, None],
-        trade_elasticity=4.0,
-        scale_elasticity=0.67 / 4.0,
-        meta=WorldMeta(name="Liberation Day 2023", trade_year=2023, gdp_year=2023, sources=("BACI 2023", "World Bank")),
-    )
-
-
 def _welfare_with_leisure(solution: Solution, elasticity: float) -> Numbers:
     """Return the change of welfare where leisure counts, (N,).
 
@@ -298,7 +278,7 @@ def conditional_prices(
         )
     # A wage answers a productivity with the elasticity theta / (1 + theta) where the country is small.
     step = 1.0 + 1.0 / float(world.trade_elasticity[0])
-    price, wage = np.ones(len(world.countries)), np.full(len(world.countries), np.inf)
+    price, wage = _cleared_prices(world, shock), np.full(len(world.countries), np.inf)
     for _ in range(max_steps):
         solution = solve(world, shock.with_array("productivity_hat", 1.0 / price[:, None]), rtol=0.1 * atol)
         wage = np.log(solution.wage_hat.to_numpy())
@@ -310,9 +290,38 @@ def conditional_prices(
     )
 
 
+def _cleared_prices(world: World, shock: Shock, steps: int = 30) -> Numbers:
+    """Return factory prices (N,) that clear markets at given output and spending, by Newton's method.
+
+    With x = p^-theta, sales of i are x_i sum_j B_ij E_j / (sum_k A_kj x_k); prices have mean log zero with value-added
+    weights. They are exact where no revenue moves spending, else close.
+    """
+    theta = float(world.trade_elasticity[0])
+    paid = (world.flow.to_numpy() * (1.0 + world.tariff_rate.to_numpy()))[:, :, 0]
+    spent, output = paid.sum(axis=0), world.flow.to_numpy()[:, :, 0].sum(axis=1)
+    factor = (1.0 + shock.tariff_rate_cf.to_numpy()) * (1.0 - shock.purchase_subsidy_rate.to_numpy())
+    kappa = (factor / (1.0 + world.tariff_rate.to_numpy()) * shock.iceberg_cost_hat.to_numpy())[:, :, 0]
+    reach = np.where(shock.embargo.to_numpy()[:, :, 0], 0.0, paid / spent * kappa**-theta)
+    weight = output / output.sum()
+    logs = np.zeros(len(output))
+    for _ in range(steps):
+        pull = reach * np.exp(logs)[:, None]
+        share = pull / pull.sum(axis=0)
+        sales = share / factor[:, :, 0] * spent
+        excess = np.log(sales.sum(axis=1) / output)
+        if np.max(np.abs(excess)) < 1e-13:
+            break
+        # A common factor of x moves nothing: the weights pin it down.
+        slope = np.eye(len(output)) - sales / sales.sum(axis=1, keepdims=True) @ share.T + weight
+        logs = logs - np.linalg.solve(slope, excess - excess @ weight)
+    return np.exp(-(logs - logs @ weight) / theta)
+
+
 CASES: Mapping[str, Callable[[Path | str | None], Cells]] = {
     "caliendo-parro-2015": _caliendo_parro,
+    "liberation-day-2025": liberation_day_cells,
     "liberation-day-2025-ek": _liberation_day,
+    "ossa-2014": ossa_cells,
     "gegravity-2006": _gegravity,
 }
 """What can be replicated, by name."""

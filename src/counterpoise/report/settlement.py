@@ -12,7 +12,7 @@ from counterpoise.report.document import Section, TableBlock
 from counterpoise.report.figure import Figure, Mark
 from counterpoise.report.numbers import INTEGER, NumberFormat
 from counterpoise.report.theme import display_name
-from counterpoise.settle.tables import currency
+from counterpoise.settle.tables import currency, permitted_uses, statements
 
 if TYPE_CHECKING:
     from counterpoise.policy.order_flow import ExtraPurchases
@@ -64,7 +64,9 @@ def settlement_section(
         figures.append(_narrowing(study))
         tables.append(_reports(study))
     if study.rules:
-        tables.append(_rules(study))
+        tables += [_uses(), _rules(study)]
+    if study.reports:
+        tables.append(_statements())
     prose = list(study.words)
     if netting is not None:
         figures.append(_netting(netting, netted))
@@ -319,10 +321,42 @@ def _rules(study: SettlementStudy) -> TableBlock:
         [{"day": str(r.date), "rule": r.what, "source": f"{r.source} ({r.confidence})"} for r in study.rules]
     )
     return TableBlock(
-        title="What the account may be used for, and since when",
+        title="Rules and dates of the rupee accounts",
         frame=frame,
         source="Reserve Bank of India and press",
         id="table-settlement-rules",
+    )
+
+
+def _uses() -> TableBlock:
+    return TableBlock(
+        title="What a rupee account may be used for, and since when",
+        frame=pd.DataFrame(
+            [
+                {
+                    "use": p.use.replace("_", " "),
+                    "since": str(p.valid_from),
+                    "extent": p.extent.replace("_", " "),
+                    "rule": p.rule,
+                    "source": f"{p.source} ({p.confidence})",
+                }
+                for p in permitted_uses()
+            ]
+        ),
+        source="Reserve Bank of India",
+        id="table-settlement-uses",
+    )
+
+
+def _statements() -> TableBlock:
+    return TableBlock(
+        title="What was said about the account, contradictions included",
+        frame=pd.DataFrame(
+            [{"date": s.date, "what": s.what, "source": f"{s.source} ({s.confidence})"} for s in statements()]
+        ),
+        source="Press and official statements; none of them is a balance, and none is used",
+        headers={"what": "Statement"},
+        id="table-settlement-statements",
     )
 
 

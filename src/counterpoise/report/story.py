@@ -32,7 +32,7 @@ from counterpoise.scenario import (
     scenario_world,
 )
 from counterpoise.scenario.products import ProductDetail
-from counterpoise.scenario.schema import Embargo, Obstacle, Productivity, Purchase, Range, Tariff
+from counterpoise.scenario.schema import AnyMeasure, Obstacle, Purchase, Range, Tariff
 from counterpoise.solver import Batch, rebase, solve, solve_batch
 
 __all__ = ["Band", "Case", "Story", "StoryResult", "run_story", "tell"]
@@ -321,9 +321,6 @@ def with_subsidy_rate(scenario: Scenario, rate: float) -> Scenario:
     return _with_measures(
         scenario, lambda m: m.model_copy(update={"subsidy_rate": flat}) if isinstance(m, Purchase) else m
     )
-
-
-AnyMeasure = Tariff | Obstacle | Purchase | Embargo | Productivity
 
 
 def _with_measures(scenario: Scenario, change: Callable[[AnyMeasure], AnyMeasure]) -> Scenario:

@@ -1,4 +1,4 @@
-"""The studies beside the counterfactuals of a story: obstacles, settlement, the fund, with their headline numbers.
+"""The studies beside the counterfactuals of a story: obstacles, settlement, the fund, the way back.
 
 Each is left out, with the reason, where the world or the tables do not know what it needs.
 """
@@ -15,12 +15,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from counterpoise.core import Solution, World
+from counterpoise.core.errors import InputError
 from counterpoise.data.concordance import goods_sectors
 from counterpoise.friction import FrictionReport, friction_report
 from counterpoise.policy.attribution import attribute_obstacles
 from counterpoise.policy.fund import FundResult, allocate_fund
 from counterpoise.policy.fund_options import FundResponse, FundRisk, fund_lines, fund_parameters
 from counterpoise.policy.order_flow import ExtraPurchases, extra_purchases
+from counterpoise.policy.search import InfeasibleError
+from counterpoise.report.packages import WayBack, find_way_back
 from counterpoise.scenario import Scenario
 from counterpoise.settle import (
     NettingStudy,
@@ -66,6 +69,8 @@ class Studies:
         What the order adds, by sector.
     fund
         The technology fund of the pair.
+    way_back
+        The cheapest package that closes a fifth of the gap, and what the order alone could.
     left_out
         Study to the reason why it is not there.
     """
@@ -77,6 +82,7 @@ class Studies:
     netted: str = ""
     purchases: ExtraPurchases | None = None
     fund: FundResult | None = None
+    way_back: WayBack | None = None
     left_out: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def facts(self) -> dict[str, Any]:
@@ -90,6 +96,8 @@ class Studies:
             keys = ("budget_usd", "spent_usd", "gains_usd", "costs_usd", "net_gain_usd", "gap_closed_usd")
             facts = self.fund.facts()
             out["fund"] = {key: facts[key] for key in (*keys, "mean_usd", "low_usd", "multiplier", "rank_correlation")}
+        if self.way_back is not None:
+            out["way_back"] = self.way_back.facts()
         if self.left_out:
             out["left_out"] = dict(self.left_out)
         return out
@@ -105,7 +113,7 @@ def run_studies(
     *,
     seed: int = 0,
 ) -> Studies:
-    """Run the three studies of a pair.
+    """Run the four studies of a pair.
 
     Parameters
     ----------
@@ -122,15 +130,17 @@ def run_studies(
     """
     tell = progress if progress is not None else _silent
     left_out: dict[str, str] = {}
-    tell("obstacles", 0, 3)
+    tell("obstacles", 0, 4)
     frictions, attribution = _frictions(scenario, world, seller, buyer, seed, left_out)
-    tell("settlement", 1, 3)
+    tell("settlement", 1, 4)
     bought = None if order is None else extra_purchases(order, seller, buyer)
     settlement = _settlement(seller, buyer, bought, left_out)
     netting = compare_netting(Obligations.from_rows(trade_obligation_rows(NETTED))) if settlement is not None else None
-    tell("the fund", 2, 3)
+    tell("the fund", 2, 4)
     fund = _fund(scenario, world, seller, buyer, seed, left_out)
-    tell("obstacles, settlement, the fund", 3, 3)
+    tell("the way back", 3, 4)
+    way_back = _way_back(scenario, world, progress, seed, left_out)
+    tell("obstacles, settlement, the fund, the way back", 4, 4)
     return Studies(
         frictions=frictions,
         attribution=attribution,
@@ -139,6 +149,7 @@ def run_studies(
         netted=f"goods trade among {len(NETTED)} countries and regions in 2024",
         purchases=bought,
         fund=fund,
+        way_back=way_back,
         left_out=MappingProxyType(left_out),
     )
 
@@ -198,6 +209,16 @@ def _fund(
         case=scenario.case,
         caution=False,
     )
+
+
+def _way_back(
+    scenario: Scenario, world: World, progress: Tell | None, seed: int, left_out: dict[str, str]
+) -> WayBack | None:
+    try:
+        return find_way_back(scenario, world, progress, seed=seed)
+    except (InputError, InfeasibleError) as error:
+        left_out["the way back"] = str(error).splitlines()[0].rstrip(".:")
+        return None
 
 
 def _by_name(names: tuple[str, ...], values: NDArray[np.float64]) -> dict[str, float]:

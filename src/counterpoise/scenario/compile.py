@@ -8,7 +8,7 @@ measure what it touched, and names every code that met no trade.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,6 +19,7 @@ from counterpoise.core.errors import ScenarioError, did_you_mean, raise_all
 from counterpoise.core.shock import Shock
 from counterpoise.data import concordance
 from counterpoise.scenario import schema
+from counterpoise.scenario.compile_report import CompileReport, Coverage, MeasureReport
 from counterpoise.scenario.products import Lines, LineTerms, Match, ProductDetail, look_up
 from counterpoise.scenario.schema import Scenario
 
@@ -42,115 +43,8 @@ EMBARGO_COVERAGE = 0.999
 """Share of a sector's trade that an embargo must cover to stop the sector."""
 
 Floats = NDArray[np.float64]
-AnyMeasure = schema.Tariff | schema.Obstacle | schema.Purchase | schema.Embargo | schema.Productivity
-OnTrade = schema.Tariff | schema.Obstacle | schema.Purchase | schema.Embargo
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """What a measure covers of one sector of one pair.
-
-    Attributes
-    ----------
-    trade_usd
-        Trade covered, USD a year at customs value.
-    covered_share
-        Share of the sector's trade, 0 to 1.
-    rate
-        Mean of the measure's rate over the trade covered.
-    """
-
-    origin: str
-    destination: str
-    sector: str
-    trade_usd: float
-    covered_share: float
-    rate: float
-
-
-@dataclass(frozen=True, slots=True)
-class MeasureReport:
-    """What became of one measure.
-
-    Attributes
-    ----------
-    active
-        True when the measure acts on the day.
-    reason
-        Why it does not act; empty where it does.
-    cells
-        Number of (origin, destination, sector) or (country, sector) cells touched.
-    trade_usd
-        Baseline trade covered, USD a year; NaN for productivity.
-    mean_rate
-        Trade-weighted mean of what is applied: duty, subsidy, ad valorem equivalent, or factor minus one;
-        NaN for an embargo.
-    notes
-        What a reader must know: codes without trade, missing detail.
-    """
-
-    id: str
-    kind: str
-    group: str
-    title: str
-    source: str
-    confidence: str
-    active: bool
-    reason: str = ""
-    cells: int = 0
-    trade_usd: float = 0.0
-    mean_rate: float = float("nan")
-    coverage: tuple[Coverage, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CompileReport:
-    """What became of every measure on a day."""
-
-    scenario: str
-    as_of: date | None
-    groups: tuple[str, ...] | None
-    measures: tuple[MeasureReport, ...]
-
-    @property
-    def active(self) -> tuple[MeasureReport, ...]:
-        """Measures that act."""
-        return tuple(m for m in self.measures if m.active)
-
-    def records(self) -> list[dict[str, Any]]:
-        """Return one JSON-ready row per measure, without the coverage by sector."""
-        keys = (
-            "id",
-            "kind",
-            "group",
-            "title",
-            "active",
-            "reason",
-            "cells",
-            "trade_usd",
-            "mean_rate",
-            "source",
-            "confidence",
-        )
-        rows: list[dict[str, Any]] = []
-        for measure in self.measures:
-            row = {key: getattr(measure, key) for key in keys}
-            row["notes"] = list(measure.notes)
-            rows.append({k: None if isinstance(v, float) and np.isnan(v) else v for k, v in row.items()})
-        return rows
-
-    def coverage_table(self) -> pd.DataFrame:
-        """Return what every active measure covers, one row per measure, pair and sector as in `Coverage`."""
-        import pandas as pd
-
-        columns = ["measure", "origin", "destination", "sector", "trade_usd", "covered_share", "rate"]
-        rows = [
-            (m.id, c.origin, c.destination, c.sector, c.trade_usd, c.covered_share, c.rate)
-            for m in self.measures
-            for c in m.coverage
-        ]
-        return pd.DataFrame(rows, columns=columns)
+OnTrade = schema.Tariff | schema.ExportTax | schema.Obstacle | schema.Purchase | schema.Quota | schema.Embargo
+Elsewhere = schema.Productivity | schema.Labour | schema.Demand | schema.Opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +105,14 @@ def compile_scenario(
     raise_all(ScenarioError, f"the scenario '{scenario.name}' cannot be compiled", state.problems)
     report = CompileReport(scenario.name, day, picked, tuple(reports))
     shock = state.shock([f"{m.id}: {m.title or m.kind}" for m in report.active])
+    raise_all(ScenarioError, f"the scenario '{scenario.name}' cannot be compiled", shock.opening_problems(world))
     return CompiledScenario(shock, report, state.line_terms())
 
 
 def change_dates(scenario: Scenario) -> tuple[date, ...]:
     """Return the days on which some enabled measure or exemption starts or stops, in order."""
     days: set[date] = set()
-    used = {name for m in scenario.measure if not isinstance(m, schema.Productivity) and m.enabled for name in m.exempt}
+    used = {name for m in scenario.measure if isinstance(m, OnTrade) and m.enabled for name in m.exempt}
     for dated in [m for m in scenario.measure if m.enabled] + [scenario.exemptions[name] for name in sorted(used)]:
         days |= {day for day in (dated.valid_from, dated.valid_until) if day is not None}
     return tuple(sorted(days))
@@ -295,11 +190,14 @@ _LABEL_KEYS = {
     "buyer": "country",
     "seller": "country",
     "countries": "country",
+    "origin": "country",
+    "destination": "country",
     "sectors": "sector",
+    "sector": "sector",
 }
 
 
-def _idle(measure: AnyMeasure, day: date | None, groups: tuple[str, ...] | None) -> str:
+def _idle(measure: schema.AnyMeasure, day: date | None, groups: tuple[str, ...] | None) -> str:
     """Say why a measure does not act; empty where it does."""
     if not measure.enabled:
         return "disabled"
@@ -314,7 +212,7 @@ def _idle(measure: AnyMeasure, day: date | None, groups: tuple[str, ...] | None)
     return ""
 
 
-def _report(measure: AnyMeasure, *, reason: str = "", **values: Any) -> MeasureReport:
+def _report(measure: schema.AnyMeasure, *, reason: str = "", **values: Any) -> MeasureReport:
     return MeasureReport(
         id=measure.id,
         kind=measure.kind,
@@ -337,9 +235,13 @@ class _Cells:
     duty: Floats
     unsubsidised: Floats
     iceberg: Floats
+    rules: Floats
+    tax: Floats
     duty_set: NDArray[np.bool_]
     subsidy_set: NDArray[np.bool_]
     iceberg_set: NDArray[np.bool_]
+    rules_set: NDArray[np.bool_]
+    tax_set: NDArray[np.bool_]
 
 
 @dataclass(slots=True)
@@ -353,6 +255,14 @@ class _State:
     pairs: dict[tuple[int, int], _Cells] = field(default_factory=dict[tuple[int, int], _Cells])
     stopped: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
     productivity: dict[tuple[int, int], float] = field(default_factory=dict[tuple[int, int], float])
+    labour: dict[int, float] = field(default_factory=dict[int, float])
+    demand: dict[tuple[int, int], float] = field(default_factory=dict[tuple[int, int], float])
+    limits: dict[tuple[int, int, int], tuple[float, float]] = field(
+        default_factory=dict[tuple[int, int, int], tuple[float, float]]
+    )
+    opened: dict[tuple[int, int, int], tuple[float, float]] = field(
+        default_factory=dict[tuple[int, int, int], tuple[float, float]]
+    )
     problems: list[str] = field(default_factory=list[str])
 
     def cells(self, origin: int, destination: int) -> _Cells:
@@ -362,15 +272,17 @@ class _State:
             lines = self.detail.lines(origin, destination)
             base = self.world.tariff_rate.to_numpy()[origin, destination][lines.sector]
             n, s = len(base), len(self.world.sectors)
-            untouched = [np.zeros(s, dtype=bool) for _ in range(3)]
-            self.pairs[key] = _Cells(lines, base, base.copy(), np.ones(n), np.ones(n), *untouched)
+            untouched = [np.zeros(s, dtype=bool) for _ in range(5)]
+            self.pairs[key] = _Cells(
+                lines, base, base.copy(), np.ones(n), np.ones(n), np.ones(n), np.zeros(n), *untouched
+            )
         return self.pairs[key]
 
     def line_terms(self) -> dict[tuple[str, str], LineTerms]:
         """Return the terms by line of every pair touched, by the labels of the countries."""
         names = self.world.countries
         return {
-            (names[i], names[j]): LineTerms(cells.lines, cells.base, cells.duty, cells.iceberg)
+            (names[i], names[j]): LineTerms(cells.lines, cells.base, cells.duty, cells.iceberg * cells.rules)
             for (i, j), cells in self.pairs.items()
         }
 
@@ -378,36 +290,58 @@ class _State:
         """Average the lines into sectors; a sector that no measure touched keeps its baseline to the last bit."""
         world = self.world
         duty = world.tariff_rate.to_numpy().copy()
-        subsidy, iceberg = np.zeros_like(duty), np.ones_like(duty)
+        subsidy, iceberg, rules, tax = np.zeros_like(duty), np.ones_like(duty), np.ones_like(duty), np.zeros_like(duty)
         embargo = np.zeros(duty.shape, dtype=bool)
         productivity = np.ones((len(world.countries), len(world.sectors)))
+        demand, labour = np.ones_like(productivity), np.ones(len(world.countries))
+        limit, part, potential = np.full(duty.shape, np.inf), np.zeros_like(duty), np.zeros_like(duty)
         for pair, cells in self.pairs.items():
             for target, touched, values in (
                 (duty, cells.duty_set, cells.duty),
                 (subsidy, cells.subsidy_set, 1.0 - cells.unsubsidised),
                 (iceberg, cells.iceberg_set, cells.iceberg),
+                (rules, cells.rules_set, cells.rules),
+                (tax, cells.tax_set, cells.tax),
             ):
                 if touched.any():
                     target[pair][touched] = cells.lines.sector_mean(values, len(world.sectors))[touched]
         for cell in self.stopped:
             embargo[cell] = True
-        for cell, factor in self.productivity.items():
-            productivity[cell] = factor
+        for array, factors in ((productivity, self.productivity), (labour, self.labour), (demand, self.demand)):
+            for place, factor in factors.items():
+                array[place] = factor
+        for cell, (most, exporters) in self.limits.items():
+            limit[cell], part[cell] = most, exporters
+        for cell, (sold, cost) in self.opened.items():
+            potential[cell] = sold
+            iceberg[cell] *= 1.0 + cost
         return Shock(
             world,
             tariff_rate_cf=duty,
             purchase_subsidy_rate=subsidy,
+            export_tax_rate=_if_any(tax, 0.0),
             iceberg_cost_hat=iceberg,
+            non_tariff_cost_hat=_if_any(rules, 1.0),
             productivity_hat=productivity,
+            labour_supply_hat=_if_any(labour, 1.0),
+            demand_hat=_if_any(demand, 1.0),
             embargo=embargo,
+            potential_flow=_if_any(potential, 0.0),
+            quota_limit=_if_any(limit, np.inf),
+            quota_exporter_share=_if_any(part, 0.0),
             notes=notes,
         )
 
 
-def _apply(state: _State, measure: AnyMeasure) -> MeasureReport:
+def _if_any(values: Floats, neutral: float) -> Floats | None:
+    """Return a term, or None where it changes nothing."""
+    return values if bool(np.any(values != neutral)) else None
+
+
+def _apply(state: _State, measure: schema.AnyMeasure) -> MeasureReport:
     """Lay one measure on all its cells and say what it touched."""
-    if isinstance(measure, schema.Productivity):
-        return _apply_productivity(state, measure)
+    if isinstance(measure, Elsewhere):
+        return _apply_elsewhere(state, measure)
     world = state.world
     origins, destinations = _sides(measure)
     coverage: list[Coverage] = []
@@ -416,6 +350,12 @@ def _apply(state: _State, measure: AnyMeasure) -> MeasureReport:
         for j in _positions(world.countries, destinations):
             if i != j:
                 coverage += _apply_to_pair(state, measure, i, j, match)
+    if isinstance(measure, schema.Quota) and measure.limit_usd is not None and len(coverage) > 1:
+        cells = ", ".join(f"{c.origin} -> {c.destination} {c.sector}" for c in coverage[:4])
+        state.problems.append(
+            f"measure.{measure.id}: limit_usd is the limit of one sector of one pair, but {len(coverage)} are meant "
+            f"({cells}{', ...' if len(coverage) > 4 else ''}); name one, or give limit_share"
+        )
     notes = [*_match_notes(measure, match, origins, destinations), *([measure.note] if measure.note else [])]
     if not measure.source:
         notes.append("no source is given")
@@ -455,10 +395,16 @@ def _apply_to_pair(state: _State, measure: OnTrade, i: int, j: int, match: Match
     elif isinstance(measure, schema.Purchase):
         cells.unsubsidised *= 1.0 - reach * rate
         cells.subsidy_set |= touched
+    elif isinstance(measure, schema.ExportTax):
+        cells.tax = (1.0 - reach) * cells.tax + reach * rate
+        cells.tax_set |= touched
     elif isinstance(measure, schema.Obstacle):
         factor = 1.0 + rate if measure.added else (1.0 + rate * (1.0 - measure.removal_share)) / (1.0 + rate)
-        cells.iceberg *= 1.0 + reach * (factor - 1.0)
-        cells.iceberg_set |= touched
+        target, marks = (
+            (cells.iceberg, cells.iceberg_set) if measure.nature == "iceberg" else (cells.rules, cells.rules_set)
+        )
+        target *= 1.0 + reach * (factor - 1.0)
+        marks |= touched
     covered = lines.sector_mean(reach, sectors)
     weighted = lines.sector_mean(reach * rate, sectors)
     flow = world.flow.to_numpy()[i, j]
@@ -469,16 +415,24 @@ def _apply_to_pair(state: _State, measure: OnTrade, i: int, j: int, match: Match
         )
         for s in np.flatnonzero(touched)
     ]
+    if isinstance(measure, schema.Embargo | schema.Quota):
+        state.problems += [_partial_stop(measure, c) for c in out if c.covered_share < EMBARGO_COVERAGE]
     if isinstance(measure, schema.Embargo):
-        state.problems += [_partial_embargo(measure, c) for c in out if c.covered_share < EMBARGO_COVERAGE]
         state.stopped += [(i, j, int(s)) for s in np.flatnonzero(touched)]
+    if isinstance(measure, schema.Quota):
+        for k, s in enumerate(np.flatnonzero(touched).tolist()):
+            most = measure.limit_usd if measure.limit_share is None else measure.limit_share * float(flow[s])
+            assert most is not None
+            state.limits[i, j, s] = (most, measure.exporter_share)
+            out[k] = replace(out[k], rate=most / float(flow[s]) - 1.0 if flow[s] > 0 else float("nan"))
     return out
 
 
-def _partial_embargo(measure: schema.Embargo, part: Coverage) -> str:
+def _partial_stop(measure: schema.Embargo | schema.Quota, part: Coverage) -> str:
+    done = "stopped" if isinstance(measure, schema.Embargo) else "limited"
     return (
         f"measure.{measure.id} covers {100 * part.covered_share:.1f} % of {part.origin} -> {part.destination} trade in "
-        f"{part.sector}, and a sector can only be stopped whole (at least {100 * EMBARGO_COVERAGE:g} %); stop it with "
+        f"{part.sector}, and a sector can only be {done} whole (at least {100 * EMBARGO_COVERAGE:g} %); take it with "
         f'sectors = ["{part.sector}"], or use a tariff on the products'
     )
 
@@ -487,7 +441,7 @@ def _rate_and_reach(state: _State, measure: OnTrade, lines: Lines, match: Match)
     """Return by line the rate of a measure, and the share of the line that it reaches (0: not meant)."""
     sectors, case = state.world.sectors, state.scenario.case
     flat = 0.0
-    if isinstance(measure, schema.Tariff):
+    if isinstance(measure, schema.Tariff | schema.ExportTax):
         flat = measure.rate or 0.0
     elif isinstance(measure, schema.Obstacle):
         flat = measure.ave.at(case)
@@ -549,16 +503,27 @@ def _match_notes(measure: OnTrade, match: Match, origins: Sequence[str], destina
         yield f"only headings are known for some pairs of {where}: HS {codes} has no effect there"
 
 
-def _apply_productivity(state: _State, measure: schema.Productivity) -> MeasureReport:
-    countries = _positions(state.world.countries, measure.countries)
-    sectors = _positions(state.world.sectors, measure.sectors)
-    for cell in ((i, s) for i in countries for s in sectors):
-        state.productivity[cell] = state.productivity.get(cell, 1.0) * measure.factor
+def _apply_elsewhere(state: _State, measure: Elsewhere) -> MeasureReport:
+    """Set what is no matter of products: productivity, labour, tastes, and a line that is opened."""
+    world, trade, rate = state.world, float("nan"), float("nan")
+    if isinstance(measure, schema.Opening):
+        i, j = world.countries.index(measure.origin), world.countries.index(measure.destination)
+        cell = (i, j, world.sectors.index(measure.sector))
+        if cell in state.opened:
+            state.problems.append(f"measure.{measure.id}: an earlier measure opens the same line; keep one")
+        state.opened[cell] = (measure.potential_usd, measure.cost)
+        trade, cells = measure.potential_usd, 1
+    elif isinstance(measure, schema.Labour):
+        countries = _positions(world.countries, measure.countries)
+        for i in countries:
+            state.labour[i] = state.labour.get(i, 1.0) * measure.factor
+        rate, cells = measure.factor - 1.0, len(countries)
+    else:
+        target = state.productivity if isinstance(measure, schema.Productivity) else state.demand
+        countries = _positions(world.countries, measure.countries)
+        sectors = _positions(world.sectors, measure.sectors)
+        for place in ((i, s) for i in countries for s in sectors):
+            target[place] = target.get(place, 1.0) * measure.factor
+        rate, cells = measure.factor - 1.0, len(countries) * len(sectors)
     notes = [note for note in (measure.note, "" if measure.source else "no source is given") if note]
-    return _report(
-        measure,
-        cells=len(countries) * len(sectors),
-        trade_usd=float("nan"),
-        mean_rate=measure.factor - 1.0,
-        notes=tuple(notes),
-    )
+    return _report(measure, cells=cells, trade_usd=trade, mean_rate=rate, notes=tuple(notes))

@@ -101,7 +101,7 @@ def load_scenario(
 
 
 def scenario_world(scenario: Scenario) -> World:
-    """Return the world of a scenario, with its set of elasticities and those it replaces.
+    """Return the world of a scenario, with its elasticities, those it replaces, and the horizon it looks at.
 
     Raises
     ------
@@ -113,12 +113,13 @@ def scenario_world(scenario: Scenario) -> World:
     from counterpoise.data import load_world
 
     world = load_world(scenario.world, elasticities=scenario.elasticities)
-    if not scenario.trade_elasticity:
-        return world
-    theta = [
-        scenario.trade_elasticity.get(s, float(t)) for s, t in zip(world.sectors, world.trade_elasticity, strict=True)
-    ]
-    return world.with_changes(trade_elasticity=theta, consumption_share=world.consumption_share)
+    if scenario.trade_elasticity:
+        theta = [
+            scenario.trade_elasticity.get(s, float(t))
+            for s, t in zip(world.sectors, world.trade_elasticity, strict=True)
+        ]
+        world = world.with_changes(trade_elasticity=theta, consumption_share=world.consumption_share)
+    return world if scenario.horizon_years is None else world.at_horizon(scenario.horizon_years)
 
 
 def _vocabulary(data: Mapping[str, Any], world: World | None) -> Vocabulary:

@@ -24,8 +24,13 @@ _KINDS: dict[str, type[BaseModel]] = {
     "tariff": schema.Tariff,
     "obstacle": schema.Obstacle,
     "purchase": schema.Purchase,
+    "export_tax": schema.ExportTax,
+    "quota": schema.Quota,
     "embargo": schema.Embargo,
+    "opening": schema.Opening,
     "productivity": schema.Productivity,
+    "labour": schema.Labour,
+    "demand": schema.Demand,
 }
 _NESTED: dict[str, type[BaseModel]] = {
     "ave": schema.Range,
@@ -42,6 +47,7 @@ _NESTED: dict[str, type[BaseModel]] = {
 _COUNTRY_KEYS = ("origins", "destinations", "buyer", "seller", "countries", "origin", "destination", "payer")
 _CODE_KEYS = ("products", "except", "hs")
 _SELECTION = ("products", "sectors", "rates")
+_SELECTS_NOTHING = ("productivity", "labour", "demand", "opening")
 
 Raw = Mapping[str, Any]
 
@@ -401,6 +407,8 @@ def _labels(at: tuple[str | int, ...], entry: Raw, vocabulary: Vocabulary) -> It
     for name in _names(entry.get("sectors")):
         if name != "all":
             yield from _label((*at, "sectors"), name, vocabulary.sectors, "sector")
+    for name in _names(entry.get("sector")):
+        yield from _label((*at, "sector"), name, vocabulary.sectors, "sector")
     for row, value in enumerate(_list(entry.get("rates"))):
         for name in _names(_table(value).get("sector")):
             yield from _label((*at, "rates", row, "sector"), name, vocabulary.sectors, "sector")
@@ -430,7 +438,7 @@ def _codes(at: tuple[str | int, ...], entry: Raw) -> Iterator[Finding]:
 
 def _selection(at: tuple[str | int, ...], measure: Raw, present: set[str]) -> Iterator[Finding]:
     kind = measure.get("kind")
-    if kind not in _KINDS or kind == "productivity":
+    if kind not in _KINDS or kind in _SELECTS_NOTHING:
         return
     if "products" in present and "sectors" in present:
         yield Finding((*at, "sectors"), "both products and sectors are given; keep the one that says what is meant")
@@ -447,6 +455,8 @@ def _kind_rules(at: tuple[str | int, ...], measure: Raw, present: set[str]) -> I
         "tariff": _tariff_rules,
         "obstacle": _obstacle_rules,
         "purchase": _purchase_rules,
+        "quota": _quota_rules,
+        "opening": _opening_rules,
     }
     kind = measure.get("kind")
     if isinstance(kind, str) and kind in rules:
@@ -480,6 +490,18 @@ def _tariff_rules(at: tuple[str | int, ...], measure: Raw, present: set[str]) ->
 def _obstacle_rules(at: tuple[str | int, ...], measure: Raw, present: set[str]) -> Iterator[Finding]:
     if measure.get("removed") is True and measure.get("added") is True:
         yield Finding((*at, "added"), "an obstacle is removed or added, not both; set one of them to false")
+
+
+def _quota_rules(at: tuple[str | int, ...], measure: Raw, present: set[str]) -> Iterator[Finding]:
+    given = sorted(present.intersection(("limit_share", "limit_usd")))
+    if len(given) != 1:
+        seen = "both limit_share and limit_usd are" if given else "neither limit_share nor limit_usd is"
+        yield Finding((*at, "limit_share"), f"{seen} given; expected one, as limit_share = 0.8 for a fifth less")
+
+
+def _opening_rules(at: tuple[str | int, ...], measure: Raw, present: set[str]) -> Iterator[Finding]:
+    if isinstance(measure.get("origin"), str) and measure.get("origin") == measure.get("destination"):
+        yield Finding((*at, "destination"), f"'{measure['origin']}' is the origin too; a line runs to another country")
 
 
 def _purchase_rules(at: tuple[str | int, ...], measure: Raw, present: set[str]) -> Iterator[Finding]:

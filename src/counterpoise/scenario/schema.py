@@ -16,17 +16,23 @@ __all__ = [
     "CLOSURES",
     "HS_PATTERN",
     "MAX_RATE",
+    "AnyMeasure",
+    "Demand",
     "Embargo",
     "ExemptionList",
+    "ExportTax",
+    "Labour",
     "Lever",
     "LeverCost",
     "Measure",
     "Milestone",
     "Obstacle",
+    "Opening",
     "Pair",
     "PartialExemption",
     "Productivity",
     "Purchase",
+    "Quota",
     "Range",
     "RateRow",
     "Scenario",
@@ -68,6 +74,7 @@ Codes = Annotated[tuple[Code, ...], BeforeValidator(_one_or_more, json_schema_in
 Day = Annotated[date, Field(strict=True)]
 Rate = Annotated[float, Field(strict=True, gt=-1.0, le=MAX_RATE, allow_inf_nan=False)]
 Level = Annotated[float, Field(strict=True, ge=0.0, le=MAX_RATE, allow_inf_nan=False)]
+Factor = Annotated[float, Field(strict=True, gt=0.0, le=10.0, allow_inf_nan=False)]
 Portion = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
 
 
@@ -186,6 +193,9 @@ class Obstacle(_Selecting):
     removed: StrictBool = Field(default=False, description="True takes an obstacle of the baseline away.")
     removal_share: Portion = Field(default=1.0, description="How much of it is taken away, 0 to 1.")
     added: StrictBool = Field(default=False, description="True puts a new obstacle in the way.")
+    nature: Literal["iceberg", "non_tariff"] = Field(
+        default="iceberg", description="iceberg: transport, payments, finance; non_tariff: rules, checks and papers."
+    )
 
 
 class Purchase(_Selecting):
@@ -207,18 +217,79 @@ class Embargo(_Selecting):
     destinations: Names = Field(description="Countries that no longer take them, or 'all'.")
 
 
+class ExportTax(_Selecting):
+    """A tax that the origins put on what they sell to the destinations, or a subsidy from their budgets."""
+
+    kind: Literal["export_tax"]
+    origins: Names = Field(description="Countries that levy it, or 'all'.", examples=["RUS"])
+    destinations: Names = Field(description="Countries where the goods go, or 'all'.")
+    rate: Rate = Field(description="Share of the producer's price; 0.1 is 10 %, -0.1 an export subsidy of 10 %.")
+
+
+class Quota(_Selecting):
+    """A limit on volume: where it binds the price of a line rises until it is met. It covers whole sectors."""
+
+    kind: Literal["quota"]
+    origins: Names = Field(description="Countries whose goods are limited, or 'all'.")
+    destinations: Names = Field(description="Countries where they go, or 'all'.")
+    limit_share: Annotated[float, Field(strict=True, ge=0.0, allow_inf_nan=False)] | None = Field(
+        default=None, description="Limit of each sector of each pair over its base-year trade; 0.8 takes a fifth away."
+    )
+    limit_usd: Annotated[float, Field(strict=True, ge=0.0, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="Limit of the one sector of the one pair that is meant, USD a year at base-year producer prices.",
+    )
+    exporter_share: Portion = Field(
+        default=0.0,
+        description="Part of the rents that licence holders in the origin earn; the rest stays with buyers.",
+    )
+
+
+class Opening(_MeasureBase):
+    """A line that is zero in the base year is opened: a potential, and what reaching it costs."""
+
+    kind: Literal["opening"]
+    origin: Name = Field(description="Country that sells.", examples=["IND"])
+    destination: Name = Field(description="Country that buys.", examples=["RUS"])
+    sector: Name = Field(description="Sector of the world; the origin makes it and the destination buys it today.")
+    potential_usd: Annotated[float, Field(strict=True, gt=0.0, allow_inf_nan=False)] = Field(
+        description="What the line would sell at base-year prices, USD a year at customs value."
+    )
+    cost: Level = Field(
+        default=0.0, description="Ad valorem cost above the one at which the potential is reached; 0.1 is 10 %."
+    )
+
+
+class Labour(_MeasureBase):
+    """A change of labour supply."""
+
+    kind: Literal["labour"]
+    countries: Names = Field(description="Countries, or 'all'.")
+    factor: Factor = Field(description="Counterfactual over baseline labour; 0.98 is 2 % less.")
+
+
+class Demand(_MeasureBase):
+    """A change of tastes: final spending moves to or from sectors, whatever prices do."""
+
+    kind: Literal["demand"]
+    countries: Names = Field(description="Countries, or 'all'.")
+    sectors: Names = Field(description="Sectors, or 'all'.")
+    factor: Factor = Field(
+        description="Multiplies the sectors' shares of final spending, which then add up to 1 again."
+    )
+
+
 class Productivity(_MeasureBase):
     """A change of productivity."""
 
     kind: Literal["productivity"]
     countries: Names = Field(description="Countries, or 'all'.")
     sectors: Names = Field(description="Sectors, or 'all'.")
-    factor: Annotated[float, Field(strict=True, gt=0.0, le=10.0, allow_inf_nan=False)] = Field(
-        description="Counterfactual over baseline productivity; 1.02 is 2 % more."
-    )
+    factor: Factor = Field(description="Counterfactual over baseline productivity; 1.02 is 2 % more.")
 
 
-Measure = Annotated[Tariff | Obstacle | Purchase | Embargo | Productivity, Field(discriminator="kind")]
+AnyMeasure = Tariff | ExportTax | Obstacle | Purchase | Quota | Embargo | Opening | Productivity | Labour | Demand
+Measure = Annotated[AnyMeasure, Field(discriminator="kind")]
 
 
 class Pair(_Part):
@@ -245,14 +316,15 @@ class LeverCost(_Part):
 
 
 class Lever(_Part):
-    """Something that `counterpoise close` may move between bounds, beside what the measures of the pair already give."""
+    """Something that `counterpoise close` may move between bounds, beside what the measures of the pair give."""
 
     id: Slug = Field(description="Name within the scenario, in results.")
     kind: Literal[
         "tariff_cut", "purchase", "obstacle_removal", "export_support", "opened_line", "restraint", "fund"
     ] = Field(
-        description="tariff_cut, obstacle_removal, opened_line: value is the share taken away or opened, 0 to 1; purchase, "
-        "export_support: share of the price that a budget pays, below 1; restraint: ad valorem equivalent; fund: USD a year."
+        description="tariff_cut, obstacle_removal, opened_line: value is the share taken away or opened, 0 to 1; "
+        "purchase, export_support: share of the price that a budget pays, below 1; restraint: ad valorem equivalent; "
+        "fund: USD a year."
     )
     title: str = Field(default="", description="One line for people.")
     source: str = Field(default="own assumption", description="Where bounds and cost come from.")
@@ -335,6 +407,11 @@ class Scenario(_Part):
         default_factory=dict,
         description="Trade elasticities by sector that replace those of the set.",
         examples=[{"crude_oil_gas": 10.0}],
+    )
+    horizon_years: Annotated[float, Field(strict=True, ge=1.0, le=100.0, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="Years since the change: trade elasticities as small as they are then, 1 being the first year; the "
+        "long run by default.",
     )
     case: Case = Field(default="central", description="Which of low, central, high is used where a number has bounds.")
     pair: Pair | None = Field(default=None, description="The two countries whose gap is the subject.")

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from counterpoise.settle.netting import NettingResult, Obligations, net_bilaterally, novate, read_obligations
     from counterpoise.settle.outlook import Answers, SteadyAccount, answers, steady_account
     from counterpoise.settle.overview import NettingStudy, SettlementStudy, compare_netting, study, study_problems
-    from counterpoise.settle.tables import DatedRule, PermittedUse, dated_rules, permitted_uses
+    from counterpoise.settle.regimes import members_of, queue_obligations, read_transactions, union_terms
+    from counterpoise.settle.tables import (
+        DatedRule,
+        PermittedUse,
+        Statement,
+        dated_rules,
+        permitted_uses,
+        statements,
+    )
     from counterpoise.settle.unions import (
         BimonthlyResult,
         Tranche,
@@ -44,7 +52,8 @@ _MODULES = {
     "netting": ("NettingResult", "Obligations", "net_bilaterally", "novate", "read_obligations"),
     "outlook": ("Answers", "SteadyAccount", "answers", "steady_account"),
     "overview": ("NettingStudy", "SettlementStudy", "compare_netting", "study", "study_problems"),
-    "tables": ("DatedRule", "PermittedUse", "dated_rules", "permitted_uses"),
+    "regimes": ("members_of", "queue_obligations", "read_transactions", "union_terms"),
+    "tables": ("DatedRule", "PermittedUse", "Statement", "dated_rules", "permitted_uses", "statements"),
     "unions": (
         "BimonthlyResult",
         "Tranche",
@@ -80,6 +89,7 @@ __all__ = [
     "Programme",
     "QueueResult",
     "SettlementStudy",
+    "Statement",
     "SteadyAccount",
     "TradeStream",
     "Tranche",
@@ -95,6 +105,7 @@ __all__ = [
     "dated_rules",
     "draw_priors",
     "liquidity_game",
+    "members_of",
     "month_range",
     "monthly_from_annual",
     "net_bilaterally",
@@ -103,16 +114,20 @@ __all__ = [
     "pair_case",
     "permitted_uses",
     "priors",
+    "queue_obligations",
     "rate_path",
     "read_obligations",
+    "read_transactions",
     "run_queue",
     "settle_in_tranches",
     "simulate",
+    "statements",
     "steady_account",
     "study",
     "study_problems",
     "trade_obligation_rows",
     "trade_reported",
+    "union_terms",
     "union_tranches",
     "write_up_rate",
 ]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
 from counterpoise.settle.money import EXACT_LIMIT, Minor
 
-__all__ = ["NettingResult", "Obligations", "net_bilaterally", "novate", "read_obligations"]
+__all__ = ["NettingResult", "Obligations", "amount_in_minor_units", "net_bilaterally", "novate", "read_obligations"]
 
 _COLUMNS = ("debtor", "creditor", "amount")
 
@@ -279,7 +279,7 @@ def read_obligations(path: Path | str, *, minor_digits: int = 2) -> Obligations:
         problems: list[str] = []
         for row in reader:
             cells = {name: (row.get(name) or "").strip() for name in _COLUMNS}
-            amount, fault = _amount(cells["amount"], minor_digits)
+            amount, fault = amount_in_minor_units(cells["amount"], minor_digits)
             found = [f"{name} is empty" for name in ("debtor", "creditor") if not cells[name]] + (
                 [fault] if fault else []
             )
@@ -293,8 +293,16 @@ def read_obligations(path: Path | str, *, minor_digits: int = 2) -> Obligations:
     return Obligations.from_rows(rows)
 
 
-def _amount(cell: str, digits: int) -> tuple[int, str]:
-    """Return whole smallest units and what is wrong with the cell, if anything."""
+def amount_in_minor_units(cell: str, digits: int) -> tuple[int, str]:
+    """Return a decimal text in whole smallest units, and what is wrong with it, if anything.
+
+    Parameters
+    ----------
+    cell
+        Decimal number without thousands separators, zero or more.
+    digits
+        Digits of the smallest unit.
+    """
     try:
         value = Decimal(cell)
     except InvalidOperation:

@@ -19,7 +19,8 @@ from counterpoise.settle.clearing import clear_cycles
 from counterpoise.settle.ledger import Ledger, simulate
 from counterpoise.settle.netting import NettingResult, Obligations, net_bilaterally, novate
 from counterpoise.settle.outlook import Answers, OtherUses, answers
-from counterpoise.settle.tables import DatedRule, currency, dated_rules
+from counterpoise.settle.regimes import union_terms
+from counterpoise.settle.tables import DatedRule, currency, dated_rules, permitted_uses, statements
 
 __all__ = ["AS_OF", "NettingStudy", "SettlementStudy", "compare_netting", "study", "study_problems"]
 
@@ -141,6 +142,14 @@ class SettlementStudy:
             out["rules"] = [
                 {"date": str(r.date), "label": r.label, "what": r.what, "source": r.source, "confidence": r.confidence}
                 for r in self.rules
+            ]
+            out["permitted_uses"] = [
+                {"use": p.use, "valid_from": str(p.valid_from), "extent": p.extent, "rule": p.rule, "source": p.source}
+                for p in permitted_uses()
+            ]
+        if self.case.label == _RUPEE:
+            out["statements"] = [
+                {"date": s.date, "what": s.what, "source": s.source, "confidence": s.confidence} for s in statements()
             ]
         return out
 
@@ -416,6 +425,7 @@ class NettingStudy:
             "parties": len(self.obligations.parties),
             "gross_minor": self.obligations.gross,
             "methods": self.table().to_dict("records"),
+            "payments_union": union_terms(self.obligations).to_dict("records"),
             "net_positions_minor": {party: int(net[k]) for k, party in enumerate(self.obligations.parties)},
             "net_positions_unchanged": not any(result.check() for result in self.results),
         }

@@ -19,6 +19,7 @@ __all__ = [
     "Currency",
     "DatedRule",
     "PermittedUse",
+    "Statement",
     "currency",
     "currency_of",
     "dated_rules",
@@ -26,6 +27,7 @@ __all__ = [
     "permitted_uses",
     "read_parameters",
     "shipped_rates",
+    "statements",
 ]
 
 
@@ -50,6 +52,16 @@ class DatedRule:
 
     date: dt.date
     label: str
+    what: str
+    source: str
+    confidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What somebody said about the rupee accounts that is no balance: month or day, words, source and confidence."""
+
+    date: str
     what: str
     source: str
     confidence: str
@@ -132,6 +144,13 @@ def dated_rules() -> tuple[DatedRule, ...]:
         DatedRule(dt.date.fromisoformat(r["date"]), r["label"], r["what"], r["source"], r["confidence"]) for r in rows
     )
     return tuple(sorted(rules, key=lambda rule: rule.date))
+
+
+@cache
+def statements() -> tuple[Statement, ...]:
+    """Return what was said about the rupee accounts and is no balance, in the order of time; contradictions stay."""
+    rows = (Statement(r["date"], r["what"], r["source"], r["confidence"]) for r in read_parameters("statements"))
+    return tuple(sorted(rows, key=lambda row: row.date))
 
 
 @cache

@@ -18,7 +18,7 @@ from jax import Array, lax
 
 from counterpoise.core.errors import InputError
 
-__all__ = ["Anderson", "Run", "accelerate"]
+__all__ = ["Anderson", "Progress", "Run", "accelerate", "advance", "begin", "unfinished"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Run(NamedTuple):
     steps: Array
 
 
-class _Loop(NamedTuple):
+class Progress(NamedTuple):
     """Where the loop stands.
 
     ``dx`` and ``df`` (memory, n) hold differences of points and of residuals f = image - x; ``gram`` is df df' and
@@ -109,16 +109,33 @@ def accelerate(evaluate: Callable[[Array], tuple[Array, Array]], start: Array, o
     options
         Stopping and safeguards.
     """
-
-    def unfinished(at: _Loop) -> Array:
-        hopeful = jnp.isfinite(at.best_violation) & (at.damping > 1e-4)
-        return (at.best_violation > options.rtol) & (at.steps < options.max_steps) & hopeful
-
-    last = lax.while_loop(unfinished, lambda at: _step(evaluate, at, options), _begin(evaluate, start, options))
+    last = lax.while_loop(
+        lambda at: unfinished(at, options), lambda at: _step(evaluate, at, options), begin(evaluate, start, options)
+    )
     return Run(last.best_x, last.best_violation, last.steps)
 
 
-def _begin(evaluate: Callable[[Array], tuple[Array, Array]], start: Array, options: Anderson) -> _Loop:
+def advance(evaluate: Callable[[Array], tuple[Array, Array]], at: Progress, options: Anderson, budget: int) -> Progress:
+    """Go on for at most ``budget`` evaluations, so that a batch can drop its finished members in between."""
+    limit = at.steps + budget
+
+    def going(now: Progress) -> Array:
+        return unfinished(now, options) & (now.steps < limit)
+
+    return lax.while_loop(going, lambda now: _step(evaluate, now, options), at)
+
+
+def unfinished(at: Progress, options: Anderson) -> Array:
+    """Say whether the iteration has neither arrived nor given up."""
+    hopeful = jnp.isfinite(at.best_violation) & (at.damping > 1e-4)
+    return (at.best_violation > options.rtol) & (at.steps < options.max_steps) & hopeful
+
+
+# JAX does not annotate it.
+_replaced = cast(Callable[[Array, Array, Array, int], Array], lax.dynamic_update_index_in_dim)
+
+
+def begin(evaluate: Callable[[Array], tuple[Array, Array]], start: Array, options: Anderson) -> Progress:
     """Evaluate the map at the start; no history yet."""
     memory = max(options.memory, 1)
     image, violation = evaluate(start)
@@ -126,12 +143,12 @@ def _begin(evaluate: Callable[[Array], tuple[Array, Array]], start: Array, optio
     gram = jnp.zeros((memory, memory), dtype=start.dtype)
     one = jnp.ones((), dtype=start.dtype)
     zero = jnp.zeros((), dtype=jnp.int32)
-    return _Loop(
+    return Progress(
         start, image, violation, start, image, violation, history, history, gram, gram[0], zero, one, zero + 1
     )
 
 
-def _step(evaluate: Callable[[Array], tuple[Array, Array]], at: _Loop, options: Anderson) -> _Loop:
+def _step(evaluate: Callable[[Array], tuple[Array, Array]], at: Progress, options: Anderson) -> Progress:
     """Move to the accelerated point, or back to the best one when that makes things much worse."""
     memory = max(options.memory, 1)
     f = at.image - at.x
@@ -150,13 +167,13 @@ def _step(evaluate: Callable[[Array], tuple[Array, Array]], at: _Loop, options: 
     accepted = sound & (violation <= options.tolerated_growth * at.best_violation)
     newer = sound & (violation <= at.best_violation)
     slot = jnp.mod(at.steps - 1, memory)
-    dx = lax.dynamic_update_index_in_dim(at.dx, jnp.where(accepted, x - at.x, 0.0), slot, 0)
+    dx = _replaced(at.dx, jnp.where(accepted, x - at.x, 0.0), slot, 0)
     changed = jnp.where(accepted, following - f, 0.0)
-    df = lax.dynamic_update_index_in_dim(at.df, changed, slot, 0)
+    df = _replaced(at.df, changed, slot, 0)
     slope = df @ jnp.where(accepted, following, 0.0)
     # df f at the point before is known but for the new row, so the new row of df df' is the difference of the two.
-    row = lax.dynamic_update_index_in_dim(slope - at.slope, changed @ changed, slot, 0)
-    return _Loop(
+    row = _replaced(slope - at.slope, changed @ changed, slot, 0)
+    return Progress(
         x=jnp.where(accepted, x, at.best_x),
         image=jnp.where(accepted, image, at.best_image),
         violation=jnp.where(accepted, violation, at.best_violation),

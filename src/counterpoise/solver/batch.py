@@ -1,25 +1,19 @@
 """Many counterfactuals of one world in compiled batches: several shocks, or draws of the elasticities.
 
-A batch runs until its slowest member has converged, so it is cut into chunks: a chunk that is done stops costing,
-chunks run on several threads, and one chunk's arrays fit the processor's cache.
+A member that has converged stops costing, see `counterpoise.solver.lanes`.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple, cast
+from typing import cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jax import Array
-from jax.flatten_util import ravel_pytree
 from numpy.typing import ArrayLike, NDArray
 
 from counterpoise.core import Shock, World
@@ -27,7 +21,6 @@ from counterpoise.core.errors import InputError, NotConvergedError, raise_all
 from counterpoise.core.labels import dim_labels
 from counterpoise.core.variables import variable
 from counterpoise.model import (
-    Baseline,
     Closure,
     FixedLabour,
     Labour,
@@ -35,15 +28,12 @@ from counterpoise.model import (
     Terms,
     baseline_of,
     closure_named,
-    initial_state,
-    outcome,
-    sweep,
     terms_alike,
-    trade_maps,
     unsupplied,
 )
-from counterpoise.solver.anderson import Anderson, accelerate
+from counterpoise.solver.anderson import Anderson
 from counterpoise.solver.kernel import solver_named
+from counterpoise.solver.lanes import Lanes, Member, Plan, run_lanes
 
 __all__ = ["Batch", "elasticity_draws", "solve_batch"]
 
@@ -58,12 +48,6 @@ _KEPT = (
 )
 _KEPT_IF_USED = ("export_tax_revenue_cf", "quota_rent_cf")
 """Quantities by country that every batch returns, and those that it returns where a shock has such a part."""
-
-
-class _Raw(NamedTuple):
-    outcome: Outcome
-    violation: Array
-    steps: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,39 +71,6 @@ class Batch:
         return there - flow.sel(origin=destination, destination=origin).to_numpy()
 
 
-@partial(jax.jit, static_argnames=("closure", "labour", "options", "many_terms", "full_flow"))
-def _compiled(
-    base: Baseline,
-    elasticity: Array,
-    terms: Terms,
-    *,
-    closure: Closure,
-    labour: Labour,
-    options: Anderson,
-    many_terms: bool,
-    full_flow: bool,
-) -> _Raw:
-    """Trace one chunk: elasticities (draws, S), and terms with or without a leading axis of draws."""
-    countries, sectors = base.gross_output.shape
-
-    def one(theta: Array, terms: Terms) -> _Raw:
-        start, state_of = ravel_pytree(initial_state(countries, sectors, terms))
-        drawn = base._replace(trade_elasticity=theta)
-        trade = trade_maps(drawn, terms)
-
-        def evaluate(x: Array) -> tuple[Array, Array]:
-            following, violation = sweep(state_of(x), drawn, trade, closure, labour)
-            return ravel_pytree(following)[0], violation
-
-        run = accelerate(evaluate, start, options)
-        result = outcome(state_of(run.x), drawn, terms, trade, closure, labour)
-        flow = result.flow_cf if full_flow else jnp.sum(result.flow_cf, axis=2)
-        return _Raw(result._replace(flow_cf=flow), run.violation, run.steps)
-
-    mapped = cast(Callable[[Array, Terms], _Raw], jax.vmap(one, in_axes=(0, 0 if many_terms else None)))
-    return mapped(elasticity, terms)
-
-
 def solve_batch(
     world: World,
     shocks: Shock | Sequence[Shock],
@@ -129,8 +80,9 @@ def solve_batch(
     solver: Anderson | str = "anderson",
     labour: Labour | None = None,
     flows: bool = False,
-    chunk: int = 4,
+    chunk: int | None = None,
     workers: int | None = None,
+    lanes: Lanes = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Batch:
     """Solve many counterfactuals of one world.
@@ -148,11 +100,14 @@ def solve_batch(
     flows
         Keep ``flow_cf`` by sector as well (N, N, S) for every draw.
     chunk
-        Draws in one compiled call.
+        Draws in one compiled call: by default 8 in turn, or 4096 together.
     workers
-        Threads; by default the number of processors.
+        Threads that take chunks in turn; by default the number of processors.
+    lanes
+        ``"in_turn"``: each draw to its own end, for processors. ``"together"``: all draws of a chunk at once; those
+        that are done leave every few sweeps, for GPUs. ``"auto"`` takes what fits the device of JAX.
     progress
-        Called with draws done and draws in all.
+        Called with draws done and draws in all. An exception of it, or an interrupt, drops what has not begun.
 
     Raises
     ------
@@ -181,39 +136,25 @@ def solve_batch(
     bound, options = closure_named(closure, world.countries), solver_named(solver)
     if not isinstance(options, Anderson):
         raise InputError(f"a batch is solved by 'anderson' or 'plain', not '{options.name}'")
-    size = min(chunk, count)
-    starts = range(0, count, size)
-    done = 0
-
+    if lanes not in ("auto", "in_turn", "together"):
+        raise InputError(f"unknown lanes '{lanes}'; expected 'auto', 'in_turn' or 'together'")
+    plan = Plan(bound, labour or FixedLabour(), options, not one_shock, flows)
     with jax.enable_x64(True):
         base = baseline_of(world)
         made = terms_alike(world, listed)
         common = made(listed[0])
 
-    def run(first: int) -> _Raw:
-        picked: list[int] = np.minimum(np.arange(first, first + size), count - 1).tolist()
-        with jax.enable_x64(True):
-            terms = common if one_shock else _stacked([made(listed[k]) for k in picked])
-            raw: object = cast(Callable[..., object], _compiled)(
-                base,
-                jnp.asarray(elasticity[picked]),
-                terms,
-                closure=bound,
-                labour=labour or FixedLabour(),
-                options=options,
-                many_terms=not one_shock,
-                full_flow=flows,
-            )
-            return cast(_Raw, jax.device_get(raw))
+    def terms_at(places: NDArray[np.intp]) -> Terms:
+        return common if one_shock else _stacked([made(listed[int(k)]) for k in places])
 
-    parts: list[_Raw] = []
-    with ThreadPoolExecutor(max_workers=workers or os.cpu_count() or 1) as pool:
-        for part in pool.map(run, starts):
-            parts.append(part)
-            done = min(done + size, count)
-            if progress is not None:
-                progress(done, count)
-    whole = cast(_Raw, jax.tree.map(lambda *leaves: np.concatenate(leaves)[:count], *parts))
+    parts: list[Member] = []
+    done = 0
+    for part in run_lanes(base, elasticity, terms_at, plan, lanes=lanes, chunk=chunk, workers=workers):
+        parts.append(part)
+        done = min(done + len(part.steps), count)
+        if progress is not None:
+            progress(done, count)
+    whole = cast(Member, jax.tree.map(lambda *leaves: np.concatenate(leaves)[:count], *parts))
     violation = np.asarray(whole.violation)
     failed = [
         f"draw {k}: largest violation {violation[k]:.3g}, expected at most {options.rtol:g}"

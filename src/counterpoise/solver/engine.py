@@ -368,6 +368,6 @@ def _failure(world: World, solution: Solution, found: Reached, options: Solver) 
     return (
         f"no equilibrium was found ({solution.status}) after {solution.iterations} sweeps: "
         f"the worst condition is {name} at {where}, off by {solution.residuals[name]:.3g} relative, expected at most "
-        f"{options.rtol:g}.{followed} Try a smaller shock first, a lower trade elasticity where it is extreme, another closure, "
-        f"or a solver with max_steps={10 * options.max_steps}; throw=False returns the last state"
+        f"{options.rtol:g}.{followed} Try a smaller shock first, a lower trade elasticity where it is extreme, "
+        f"another closure, or a solver with max_steps={10 * options.max_steps}; throw=False returns the last state"
     )

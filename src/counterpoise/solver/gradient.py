@@ -4,8 +4,8 @@ At an equilibrium x = F(x, p). For an outcome g(x, p) the implicit function theo
 
     dg/dp = g_p + v' F_p,    v = g_x + F_x' v
 
-The adjoint equation has the size of the state and is solved by the same accelerated iteration as the equilibrium; all derivatives are automatic, of the same
-equations.
+The adjoint equation has the size of the state and is solved by the same accelerated iteration as the equilibrium; all
+derivatives are automatic, of the same equations.
 """
 
 from __future__ import annotations
@@ -110,10 +110,10 @@ class Gradient:
 
     ``value`` is the outcome; the arrays are labelled as the instruments and parameters they belong to: derivative per
     unit of a rate (so 0.01 of it per percentage point), of a hat, or of a USD, whether or not the shock uses the
-    instrument. Quotas are the exception: where there is none, there is no limit to move, and the derivative is 0. Where a
-    quota just binds or just does not, the outcome has a kink; the derivative is that of the side the solution is on.
-    ``trade_elasticity`` and ``scale_elasticity`` are (S,). Parameters move with the baseline data held fixed, as in a
-    sensitivity analysis. ``residual`` is the relative error of the adjoint solve.
+    instrument. Quotas are the exception: where there is none, there is no limit to move, and the derivative is 0.
+    Where a quota just binds or just does not, the outcome has a kink; the derivative is that of the side the solution
+    is on. ``trade_elasticity`` and ``scale_elasticity`` are (S,). Parameters move with the baseline data held fixed,
+    as in a sensitivity analysis. ``residual`` is the relative error of the adjoint solve.
     """
 
     value: float
@@ -255,9 +255,9 @@ def gradient(
         answer = cast(_Adjoint, jax.device_get(raw))
     if not float(answer.violation) <= _AT_EQUILIBRIUM:
         raise InputError(
-            f"the solution is no equilibrium with closure '{bound.name}' and labour supply '{supply.name}': a condition "
-            f"is off by {float(answer.violation):.3g}, expected at most {_AT_EQUILIBRIUM:g}; pass the closure and labour "
-            "it was solved with (a solution of counterpoise.solver.variants has its own derivatives)"
+            f"the solution is no equilibrium with closure '{bound.name}' and labour supply '{supply.name}': a "
+            f"condition is off by {float(answer.violation):.3g}, expected at most {_AT_EQUILIBRIUM:g}; pass the "
+            "closure and labour it was solved with (a solution of counterpoise.solver.variants has its own derivatives)"
         )
     error = float(answer.error)
     if not error <= rtol:

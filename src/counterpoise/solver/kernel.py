@@ -1,8 +1,8 @@
 """The compiled solve, and how a shock is reached when it cannot be had at once.
 
-First the solver that was asked for. Then, for the default one, Newton-Krylov from the best point found. Then the shock is
-approached from the baseline in steps that grow while they succeed and shrink while they fail. What was used is told. A
-solver that was given fewer steps than the default stays on its own: who limits the work wants it limited.
+First the solver that was asked for. Then, for the default one, Newton-Krylov from the best point found. Then the shock
+is approached from the baseline in steps that grow while they succeed and shrink while they fail. What was used is
+told. A solver that was given fewer steps than the default stays on its own: who limits the work wants it limited.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SOLVERS: dict[str, Solver] = {
 _FIRST_STEP = 0.25
 """Part of the shock that continuation tries first."""
 
-_SHORTEST_STEP = 1.0 / 512.0
+_SHORTEST_STEP = 1.0 / 128.0
 """Part of the shock below which continuation gives up."""
 
 _ATTEMPTS = 40
@@ -123,7 +123,13 @@ def reached(answer: Answer, options: Solver) -> bool:
 
 
 def approach(
-    world: World, shock: Shock, base: Baseline, closure: Closure, labour: Labour, options: Solver, start: State | None = None
+    world: World,
+    shock: Shock,
+    base: Baseline,
+    closure: Closure,
+    labour: Labour,
+    options: Solver,
+    start: State | None = None,
 ) -> Reached:
     """Solve at once, or with the fallback, or by continuation; see the module.
 
@@ -180,7 +186,7 @@ def approach(
             continue
         if _ruined(found):
             last = solve_kernel(base, terms, found.state, closure=closure, labour=labour, options=fallback or options)
-            return Reached(last if _ruined(last) else answer, steps + int(last.steps), options.name, position)
+            return Reached(last if _ruined(last) else found, steps + int(last.steps), options.name, position)
         length = 0.5 * (goal - position)
         if length < _SHORTEST_STEP:
             break

@@ -1,8 +1,8 @@
 """Newton-Krylov: Newton's method on the equilibrium map, each step solved by GMRES without ever forming a matrix.
 
 The system is f(x) = F(x) - x, with F one sweep of the equations: every block then comes in logs, moved by what its own
-market asks for, so that the residuals share one scale. The step is halved until f shrinks (Armijo), and GMRES is as exact
-as the progress of f deserves (Eisenstat and Walker's second choice).
+market asks for, so that the residuals share one scale. The step is halved until f shrinks (Armijo), and GMRES is as
+exact as the progress of f deserves (Eisenstat and Walker's second choice).
 
 References
 ----------
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jax.scipy.sparse import linalg
 
@@ -165,7 +166,7 @@ def newton_krylov(evaluate: Callable[[Array], tuple[Array, Array]], start: Array
         trial = lax.while_loop(poor, halve, first)
         x, image, violation = trial.x, trial.image, trial.violation
         newer = jnp.isfinite(violation) & (violation <= at.best_violation)
-        ratio = trial.norm / jnp.maximum(size, float(jnp.finfo(start.dtype).tiny))
+        ratio = trial.norm / jnp.maximum(size, float(np.finfo(np.float64).tiny))
         return _Loop(
             x=x,
             f=image - x,

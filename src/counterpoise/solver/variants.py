@@ -325,7 +325,11 @@ def solve_variant(
             economy.base, jnp.asarray(factor), found.x, variant=variant
         )
         result, gaps = cast("tuple[Outcome, dict[str, Array]]", jax.device_get(raw))
-    values = {name: np.asarray(value) for name, value in result._asdict().items() if name != "transfer_cf" and value is not None}
+    values = {
+        name: np.asarray(value)
+        for name, value in result._asdict().items()
+        if name != "transfer_cf" and value is not None
+    }
     converged = found.violation <= variant.solver.rtol
     labour = economy.labour
     parts = [variant.name] + ([f"elastic labour ({labour.rebate})"] if labour.elasticity > 0 else [])

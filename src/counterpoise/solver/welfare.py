@@ -207,8 +207,8 @@ def path_decomposition(
     assert result is not None
     raise NotConvergedError(
         f"the parts of the welfare change miss its exact value by {result.largest_discrepancy_pct:.3g} points with "
-        f"{result.nodes} nodes, expected at most {atol_pct:g}; split the shock in two (where a quota starts to bind, if "
-        "there is one), or raise atol_pct"
+        f"{result.nodes} nodes, expected at most {atol_pct:g}; split the shock in two (where a quota starts to bind, "
+        "if there is one), or raise atol_pct"
     )
 
 
@@ -239,7 +239,8 @@ def _decompose(
     psi = world.scale_elasticity.to_numpy()
     log_output = np.log(np.where(output > 0, output, 1.0))
     log_bundle = (log_cost + psi * log_output) / (1.0 + psi)
-    alpha = world.consumption_share.to_numpy() * shock.demand_hat.to_numpy() ** position[:, None, None]
+    weight_of_taste: NDArray[np.float64] = np.exp(np.log(shock.demand_hat.to_numpy()) * position[:, None, None])
+    alpha = world.consumption_share.to_numpy() * weight_of_taste
     alpha = alpha / alpha.sum(axis=2, keepdims=True)
     welfare = income / income[0] * np.exp(-(alpha[-1] * (log_price - log_price[0])).sum(axis=2))
     parts = np.stack(
@@ -255,7 +256,8 @@ def _decompose(
         ],
         axis=-1,
     )
-    integrated = 100.0 * np.tensordot(weight, parts * (welfare / income)[:, :, None], axes=1)
+    weighted = parts * (welfare / income)[:, :, None]
+    integrated = np.asarray(100.0 * np.tensordot(weight, weighted, axes=1), dtype=np.float64)
     exact = 100.0 * (welfare[-1] / welfare[0] - 1.0)
     discrepancy = float(np.max(np.abs(integrated.sum(axis=1) - exact)))
     return PathDecomposition(world.countries, integrated, exact, discrepancy, count)

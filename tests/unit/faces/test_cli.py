@@ -160,7 +160,8 @@ def test_an_output_that_is_a_file_is_refused_before_anything_is_solved(tmp_path:
         (["simulate", "oil-stop", "--rtol", "1e-30"], "rtol"),
         (["simulate", "oil-stop", "--max-steps", "0"], "max_steps"),
         (["simulate", "oil-stop", "--solver", "newton"], "newton"),
-        (["gap", "IND", "DEU", "--by", "hs2"], "lies inside the region 'EU27'"),
+        (["gap", "IND", "DUE", "--by", "hs2"], "unknown country 'DUE'"),
+        (["gap", "IND", "RUS", "--table", "mirrors"], "unknown table 'mirrors'; did you mean 'mirror'?"),
         (["gap", "RUS", "IND", "-o", "x.xls"], "expected .csv, .parquet or .json"),
         (["data", "verify", "nonsuch"], "unknown world 'nonsuch'"),
         (["replicate", "nonsuch"], "unknown case 'nonsuch'"),
@@ -179,7 +180,7 @@ def test_what_cannot_be_used_ends_with_2(arguments: list[str], words: str, tmp_p
 
 def test_gap_in_json_and_for_people(tmp_path: Path) -> None:
     printed = document("gap", "RUS", "IND", "--by", "section", "--json")
-    assert list(printed) == ["a", "b", "by", "rows", "totals", "caveats"]
+    assert list(printed) == ["a", "b", "by", "rows", "totals", "indicators", "caveats"]
     assert printed["rows"][0]["section"] == "V"
     assert printed["totals"]["gap_usd"] == pytest.approx(58.84e9, rel=0.001)
     result = ended("gap", "RUS", "IND", "--by", "hs2", "--top", "3")

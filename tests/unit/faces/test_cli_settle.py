@@ -49,7 +49,51 @@ def test_netting_a_file_prints_the_hand_example(tmp_path: Path) -> None:
     assert saved["multilateral novation"] == pytest.approx(5 / 6)
     assert document["net_positions_minor"] == {"A": -4000, "B": 2000, "C": 2000}
     assert document["net_positions_unchanged"] is True
-    assert "83.3" in invoke("--netting", str(path)).stdout
+    assert document["payments_union"][1]["debtor_gold_minor"] == 2800
+    told = invoke("--netting", str(path), "--liquidity", "0.4")
+    assert "83.3" in told.stdout
+    assert "offsetting among all" in told.stdout
+    queues = json.loads(invoke("--netting", str(path), "--liquidity", "0.4", "--json").stdout)["liquidity"]["queues"]
+    assert [q["settled_rate"] for q in queues] == [0.0, 0.0, 1.0]
+
+
+def test_two_months_are_cleared_with_interest(tmp_path: Path) -> None:
+    path = tmp_path / "payments.csv"
+    path.write_text("day,payer,payee,amount\n2025-01-01,IND,BGD,360\n2025-01-31,BGD,IND,60\n", encoding="utf-8")
+    document = json.loads(invoke("--clearing", str(path), "--interest", "0.1", "--json").stdout)
+    rows = {row["member"]: row for row in document["periods"]}
+    # 360 for 30 days and 300 for 29: 10 % of (360 * 30 + 300 * 29) / 360 is 5.42.
+    assert rows["IND"]["interest_minor"] == -542
+    assert rows["BGD"]["settled_minor"] == 30542
+    assert rows["IND"]["settled_on"] == "2025-03-04"
+    assert document["efficiency"] == [pytest.approx(1 - 300 / 420)]
+    assert "cleared every two months" in invoke("--clearing", str(path)).stdout
+
+
+def test_options_of_a_file_need_the_file(tmp_path: Path) -> None:
+    assert "--liquidity needs --netting FILE" in str(invoke("--liquidity", "0.1").exception)
+    assert "--interest needs --clearing FILE" in str(invoke("--interest", "0.1").exception)
+    both = invoke("--netting", str(tmp_path / "a"), "--clearing", str(tmp_path / "b"))
+    assert "--netting and --clearing are both given" in str(both.exception)
+
+
+def test_a_product_programme_empties_the_account_and_says_when(tmp_path: Path) -> None:
+    result = invoke("--draws", "60", "--programme", "valdai-2025", "--json")
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    programme = document["programme"]
+    assert next(iter(programme["by_sector"])) == "pharmaceuticals"
+    assert programme["usd_a_year"] == pytest.approx(sum(programme["by_sector"].values()))
+    assert document["stress"]["programme_usd_bn_a_year"] == pytest.approx(programme["usd_a_year"] / 1e9)
+    assert document["stress"]["drained_rate"] == 1.0
+    assert "2026-04" <= document["stress"]["drained_in"] <= "2026-12"
+    assert any("bring the account down to 0 between" in words for words in document["words"])
+    assert document["permitted_uses"][-1]["valid_from"] == "2025-10-03"
+    assert len(document["statements"]) == 7
+    both = invoke("--programme", "valdai-2025", "--extra-imports", "1")
+    assert "expected one of them" in str(both.exception)
+    other = invoke("CHN", "BRA", "--programme", "valdai-2025", "--draws", "40")
+    assert "RUS buys from IND there; expected purchases of" in str(other.exception)
 
 
 def test_everything_wrong_with_the_options_is_said_at_once() -> None:

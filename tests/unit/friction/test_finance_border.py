@@ -6,7 +6,9 @@ from datetime import date
 
 import pytest
 
+from counterpoise.core import Shock
 from counterpoise.core.errors import InputError
+from counterpoise.data import load_world
 from counterpoise.friction import (
     FirmClass,
     Preference,
@@ -14,13 +16,16 @@ from counterpoise.friction import (
     applied_duty,
     events,
     firm_classes,
+    friction_report,
     limits,
     ntm_from_duty,
+    preference_shock,
     preferences,
     registration_rate,
     unmet_finance,
     working_capital_rate,
 )
+from counterpoise.friction.border import preference_notes
 
 
 def test_working_capital_is_days_times_rate() -> None:
@@ -104,3 +109,43 @@ def test_a_preference_tells_all_its_faults_at_once() -> None:
         "staging_years is -1; expected 0 to 50",
         "compliance_cost_rate is 2; expected 0 to 1",
     )
+
+
+def test_an_agreement_says_once_whether_it_is_in_force() -> None:
+    dated = Preference(agreement="Pact", valid_from=date(2027, 1, 1), staging_years=5)
+    undated = Preference(agreement="Talks")
+    assert preference_notes([dated, dated, undated], date(2026, 1, 1)) == [
+        "Pact: preferences begin on 1 January 2027, in 5 yearly steps.",
+        "Talks: no preference is in force and none has a date.",
+    ]
+    assert preference_notes([dated], date(2027, 1, 1)) == [
+        "Pact: preferences are in force since 1 January 2027, in 5 yearly steps."
+    ]
+
+
+def test_a_preference_of_the_users_lowers_duties_and_becomes_a_term_of_a_shock() -> None:
+    world = load_world()
+    pact = {"agreement": "Pact", "valid_from": date(2027, 1, 1), "staging_years": 2, "compliance_cost_rate": 0.01}
+    rates = {"food": 0.10, "coal": 0.015}
+    report = friction_report(
+        "IND", "RUS", ["food", "coal"], as_of=date(2027, 6, 1), tariff_rate=rates, overrides={"preferences": [pact]}
+    )
+    duties = report.duties.set_index("sector")
+    assert duties.loc["food", "duty_rate"] == pytest.approx(0.05)
+    assert not duties.loc["coal", "used"]  # half of 1.5 % is less than proving origin costs
+    shock = preference_shock(Shock.none(world), report)
+    food = {"origin": "IND", "destination": "RUS", "sector": "food"}
+    coal = food | {"sector": "coal"}
+    assert float(shock.tariff_rate_cf.sel(food)) == pytest.approx(0.05)
+    assert float(shock.iceberg_cost_hat.sel(food)) == pytest.approx(1.01)
+    untouched = world.tariff_rate.sel(coal)
+    assert float(shock.tariff_rate_cf.sel(coal)) == float(untouched)
+
+
+def test_a_preference_whose_date_is_no_date_is_told_with_the_other_mistakes() -> None:
+    wrong = {"preferences": [{"agreement": "Pact", "valid_from": "soon"}], "insurance": {"rise": -1}}
+    with pytest.raises(InputError) as caught:
+        friction_report("IND", "RUS", ["food"], overrides=wrong)
+    text = str(caught.value)
+    assert "valid_from is 'soon'; expected a date such as 2027-01-01" in text
+    assert "insurance.rise is low -1, central -1, high -1; expected 0 to 1000" in text

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from counterpoise.core import World
-from counterpoise.core.errors import InputError
+from counterpoise.core.errors import InputError, SourceMissingError
 from counterpoise.data.concordance import hs_chapter_names
 from counterpoise.measure import SECTIONS, gap, section_of
 
@@ -107,16 +108,14 @@ def test_by_sector_reads_the_world() -> None:
 @pytest.mark.parametrize(
     ("a", "b", "options", "words"),
     [
-        ("DEU", "RUS", {"by": "hs2"}, "'DEU' lies inside the region 'EU27'.*take --by year"),
         ("XXX", "RUS", {"by": "hs2"}, "unknown country 'XXX'"),
-        ("XXX", "RUS", {}, "unknown country 'XXX'; expected an ISO3 code"),
-        ("Germany", "RUS", {}, "did you mean 'Germany', which is DEU?"),
-        ("IND", "IND", {}, "on both sides"),
-        ("IND", "RUS", {"by": "hs8"}, "unknown by 'hs8'; did you mean 'hs2'|hs4|hs6"),
-        ("IND", "RUS", {"by": "hs2", "year": 2020}, "product detail is of 2024, not of 2020"),
+        ("XXX", "RUS", {}, "unknown country 'XXX'.*expected an ISO3 code"),
+        ("Germeny", "RUS", {}, "did you mean 'Germany'"),
+        ("IND", "India", {}, "on both sides"),
+        ("IND", "RUS", {"by": "hs8"}, r"unknown by 'hs8'; did you mean 'hs2'|hs4|hs6"),
         ("IND", "RUS", {"year": 1999}, "1999 is not known for IND and RUS"),
-        ("CHN", "IND", {"by": "hs6"}, "take --by hs4"),
         ("CHN", "WORLD", {}, "no year is known for CHN and WORLD"),
+        ("CHN", "WORLD", {"by": "hs2"}, "shipped for IND, RUS, USA only, not for CHN and WORLD"),
     ],
 )
 def test_questions_without_an_answer_say_what_can_be_asked(
@@ -124,6 +123,50 @@ def test_questions_without_an_answer_say_what_can_be_asked(
 ) -> None:
     with pytest.raises(InputError, match=words):
         gap(a, b, **options)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "options", "words"),
+    [
+        ("DEU", "RUS", {"by": "hs2"}, "DEU: the shipped tables by product know regions.*no trade store at"),
+        ("IND", "RUS", {"by": "hs2", "year": 2020}, "the shipped tables by product are of 2024, not of 2020"),
+        (
+            "CHN",
+            "IND",
+            {"by": "hs6"},
+            "six digits .* for IND, RUS, USA only, not for CHN and IND; and there is no",
+        ),
+    ],
+)
+def test_what_only_a_store_knows_asks_for_one(
+    a: str, b: str, options: dict[str, object], words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COUNTERPOISE_CACHE", str(tmp_path))
+    monkeypatch.setenv("COUNTERPOISE_DATA", str(tmp_path))
+    with pytest.raises(SourceMissingError, match=words):
+        gap(a, b, **options)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_country_is_known_by_any_name(tables: dict[str, pd.DataFrame]) -> None:
+    assert gap("Germany", "fra", tables=tables).rows.equals(gap("DEU", "FRA", tables=tables).rows)
+
+
+def test_each_number_says_whose_records_it_is(tables: dict[str, pd.DataFrame]) -> None:
+    rows = gap("IND", "RUS", by="hs2", tables=tables).rows.set_index("hs2")
+    assert rows["a_to_b_basis"]["30"] == "mirror: RUS publishes nothing, as IND reports"
+    assert rows["b_to_a_basis"]["27"] == "mirror: RUS publishes nothing, as IND reports"
+    years = gap("RUS", "IND", tables=tables).rows.set_index("period")
+    assert years["a_to_b_basis"]["FY2024-25"] == "mirror: reported by IND, CIF"
+    assert years["b_to_a_basis"]["FY2024-25"] == "reported by IND, FOB"
+    absent = gap("RUS", "TUR", by="hs4", tables=tables).rows
+    assert list(absent["b_to_a_basis"]) == ["absent: no record"]
+
+
+def test_growth_is_over_the_year_before(tables: dict[str, pd.DataFrame]) -> None:
+    rows = gap("DEU", "FRA", tables=tables).rows
+    assert rows["a_to_b_growth_pct"].iloc[1] == pytest.approx(100 / 7)
+    assert rows["a_to_b_growth_pct"].isna().iloc[0]
+    assert rows["b_to_a_growth_pct"].isna().all()
 
 
 def test_the_sections_cover_every_chapter_once() -> None:

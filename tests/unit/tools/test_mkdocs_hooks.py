@@ -35,3 +35,11 @@ def test_the_vocabulary_is_written_out() -> None:
 def test_private_modules_are_not_documented() -> None:
     assert "::: counterpoise.core.world" in hooks.api()
     assert "._" not in hooks.api()
+
+
+def test_a_table_of_the_package_is_written_out() -> None:
+    told = hooks.table("friction/parameters/preferences.csv")
+    assert told.startswith("| agreement | origin | destination |")
+    assert "Under negotiation" in told
+    assert "| return_rate |" in hooks.table("policy/parameters/fund.toml", "parameter")
+    assert "RDIF" in hooks.table("policy/parameters/fund.toml", "precedent")

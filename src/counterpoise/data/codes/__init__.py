@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from counterpoise.data.codes.concord import (
+    CLASSIFICATIONS,
+    Concorded,
+    bec_categories,
+    bec_end_use,
+    concord,
+    hs_bec,
+    hs_icio,
+    hs_isic4,
+    hs_wiod,
+    isic4_divisions,
+)
 from counterpoise.data.codes.countries import (
     Country,
     Group,
@@ -25,20 +37,30 @@ from counterpoise.data.codes.products import (
 )
 
 __all__ = [
+    "CLASSIFICATIONS",
+    "Concorded",
     "Country",
     "Group",
     "HsRevision",
+    "bec_categories",
+    "bec_end_use",
+    "concord",
     "countries",
     "country",
     "country_of_name",
     "group",
     "group_members",
     "groups",
+    "hs_bec",
     "hs_code",
+    "hs_icio",
+    "hs_isic4",
     "hs_revision",
     "hs_revisions",
     "hs_section",
     "hs_sections",
+    "hs_wiod",
+    "isic4_divisions",
     "members_on",
     "resolve",
     "sniff_hs_revision",

@@ -219,7 +219,8 @@ class Cache:
         edition: str | None = None,
     ) -> Stored:
         if edition is None:
-            edition = sniff(path).edition
+            found = sniff(path)
+            source, edition = source or found.source, found.edition
         stored = Stored(
             name, source, edition, path.name, path.stat().st_size, sha256, url, licence, vintage,
             datetime.now(UTC).isoformat(timespec="seconds"),

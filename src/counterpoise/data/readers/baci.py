@@ -12,7 +12,7 @@ from pathlib import Path
 from counterpoise.core.errors import DataError, InputError
 from counterpoise.data.codes import hs_revision, sniff_hs_revision
 from counterpoise.data.readers.delimited import Check, Layout, add_delimited, digits, number, year
-from counterpoise.data.readers.peek import Peek
+from counterpoise.data.readers.peek import Peek, year_named
 from counterpoise.data.readers.provenance import SourceInfo
 from counterpoise.data.readers.reading import Reading, literal, quoted
 
@@ -120,8 +120,8 @@ def _read_parquet(peek: Peek, reading: Reading) -> None:
     path = literal(str(peek.path))
     source = f"(SELECT *, file_row_number + 1 AS _row FROM read_parquet({path}, file_row_number = true))"
     has_year = "year" in peek.header
-    found = None if has_year else re.search(r"(?:19|20)\d\d", f"{peek.path.parent.name}/{peek.name}")
-    if not has_year and found is None:
+    named = "" if has_year else year_named(peek.path)
+    if not has_year and not named:
         raise DataError(f"{peek.name} has no column 'year', and neither its name nor its folder names one")
     faults = reading.query(
         f"""SELECT _row, exporter, importer, hs6, value_usd FROM {source}
@@ -146,7 +146,7 @@ def _read_parquet(peek: Peek, reading: Reading) -> None:
         raise DataError(f"{peek.name}: {error}", error.problems) from error
     reading.connection.execute("CREATE OR REPLACE TEMP TABLE code_0 (code VARCHAR, label VARCHAR)")
     reading.connection.executemany("INSERT INTO code_0 VALUES (?, ?)", [[str(k), v] for k, v in mapping.items()])
-    stated = "year::INTEGER" if has_year else (found[0] if found else "")
+    stated = "year::INTEGER" if has_year else named
     quantity = "quantity_tonnes::DOUBLE" if "quantity_tonnes" in peek.header else "NULL::DOUBLE"
     reading.count(int(reading.query(f"SELECT count(*) FROM {source}")[0][0]))
     reading.part(
@@ -157,29 +157,25 @@ def _read_parquet(peek: Peek, reading: Reading) -> None:
     renamed = [f"{k} is {v}" for k, v in mapping.items() if k != v]
     if renamed:
         reading.note("labels as of BACI: " + ", ".join(renamed))
-    if not has_year and found:
-        reading.note(f"the year {found[0]} is taken from the name")
+    if named:
+        reading.note(f"the year {named} is taken from the name")
     if "quantity_tonnes" not in peek.header:
         reading.note("the file has no quantities")
 
 
 def _note_revision(peek: Peek, reading: Reading) -> None:
-    """Record which HS revision the name says and which one the codes show.
-
-    Raises
-    ------
-    DataError
-        If the two contradict each other.
-    """
+    """Record which HS revision the name says and which one the codes show, and where the two contradict each other."""
     codes = [r[0] for r in reading.query(f"SELECT DISTINCT hs6 FROM {reading.relation}")]
-    seen, evidence = sniff_hs_revision(codes)
     named = re.search(r"HS(\d\d)", " ".join([peek.name, peek.path.parent.name, *peek.members[:1]]), re.IGNORECASE)
-    if named:
-        said = hs_revision(f"HS{named[1]}")
-        if said < seen:
-            raise DataError(
-                f"{peek.name} says {said.name}, but its codes are of {seen.name} or later: {'; '.join(evidence)}"
-            )
-        reading.note(f"codes are of {said.name}, by the name; the codes show {seen.name} or later")
-    else:
+    said = hs_revision(f"HS{named[1]}") if named else None
+    try:
+        seen, evidence = sniff_hs_revision(codes)
+    except DataError as error:
+        reading.note(f"check the revision: {error}" + (f"; the name says {said.name}" if said else ""))
+        return
+    if said is None:
         reading.note(f"codes are of {seen.name} or later: {'; '.join(evidence)}")
+    elif said < seen:
+        reading.note(f"check the revision: the name says {said.name}, the codes {seen.name}: {'; '.join(evidence)}")
+    else:
+        reading.note(f"codes are of {said.name}, by the name; the codes show {seen.name} or later")

@@ -14,7 +14,7 @@ from typing import Any, cast
 from counterpoise.core.errors import DataError, InputError, raise_all
 from counterpoise.data.codes import country, country_of_name, group_members
 from counterpoise.data.concordance import read_table
-from counterpoise.data.readers.peek import Peek
+from counterpoise.data.readers.peek import Peek, year_named
 from counterpoise.data.readers.provenance import SourceInfo
 from counterpoise.data.readers.reading import Reading, literal
 
@@ -146,9 +146,7 @@ def _country_in(words: str) -> str:
 def _read_parquet(peek: Peek, reading: Reading, partner: str | None, period: str | None) -> None:
     by_partner = "cty_code" in peek.header
     code = "hs6" if by_partner else "HS10"
-    place = f"{peek.path.parent.name}/{peek.name}"
-    found = re.search(r"(?:19|20)\d\d", place)
-    stated = period or (found[0] if found else "")
+    stated = period or year_named(peek.path)
     if not stated:
         raise DataError(f"{peek.name} has no period, and its name has no year; say it with period=2024")
     source = f"(SELECT *, row_number() OVER () AS _row FROM read_parquet({literal(str(peek.path))}))"

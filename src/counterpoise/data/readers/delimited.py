@@ -183,7 +183,7 @@ def add_delimited(reading: Reading, path: Path, label: str, layout: Layout, enco
         f"CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM read_csv({literal(str(path))}, columns = {{{spec}}}, "
         f"auto_detect = false, header = true, skip = {layout.skip}, delim = {literal(layout.delimiter)}, "
         f"quote = {literal(layout.quote)}, escape = {literal(layout.quote)}, encoding = {literal(encoding)}, "
-        "strict_mode = true, null_padding = false, max_line_size = 4000000)"
+        "strict_mode = true, null_padding = false, max_line_size = 1000000, buffer_size = 8000000)"
     )
     try:
         mapping = _check(reading, label, layout)

@@ -143,9 +143,19 @@ def _labels(path: Path, encoding: str, label: str) -> tuple[tuple[str, ...], lis
                 problems.append(f"line {number}, column {column}: {seen + 1} fields; expected {commas + 1}")
             elif not line.endswith("\n"):
                 problems.append(f"line {number}, column {header[-1]}: the file ends inside a line, '{line[-40:]}'")
+    for number, name in enumerate(names, start=2):
+        found = _LABEL.fullmatch(name)
+        if found is None and name not in (*_TOTAL_ROWS, *_VALUE_ADDED, *_TAXES):
+            known = ", ".join((*_VALUE_ADDED, *_TAXES, *_TOTAL_ROWS))
+            problems.append(f"line {number}, column 1: '{name}' is no COUNTRY_INDUSTRY and none of {known}")
+        elif found is not None:
+            try:
+                _country(found[1])
+            except InputError as error:
+                problems.append(f"line {number}, column 1: '{name}': {error}")
     doubled = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
     problems += [f"line {names.index(n) + 2}, column 1: the row '{n}' stands twice" for n in doubled]
-    raise_all(DataError, f"{label} is cut off or damaged; download it again", problems)
+    raise_all(DataError, f"{label} cannot be used: it is cut off or damaged; download it again", problems)
     if not names:
         raise DataError(f"{label} ends after its header: it is cut off; download it again")
     return header, names
@@ -205,16 +215,7 @@ def _lines(path: Path, encoding: str, label: str, width: int) -> Iterator[Line]:
                 origin = _country(found[1]) if found else ""
                 yield Line(f"line {number}", origin, "taxes", "taxes", values)
             elif found:
-                try:
-                    origin = _country(found[1])
-                except InputError as error:
-                    raise DataError(f"{label}, line {number}, column 1: '{name}': {error}") from error
-                yield Line(f"line {number}", origin, found[2], "intermediate", values)
-            else:
-                raise DataError(
-                    f"{label}, line {number}, column 1: '{name}' is no COUNTRY_INDUSTRY and none of "
-                    f"{', '.join((*_VALUE_ADDED, *_TAXES, *_TOTAL_ROWS))}"
-                )
+                yield Line(f"line {number}", _country(found[1]), found[2], "intermediate", values)
 
 
 def _numbers(label: str, number: int, cells: Sequence[str]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from counterpoise.core.errors import DataError, SourceMissingError
 
-__all__ = ["Peek", "fields_of", "peek_at"]
+__all__ = ["Peek", "fields_of", "peek_at", "year_named"]
 
 _HEAD = 1 << 18
 
@@ -47,6 +48,15 @@ class Peek:
     def name(self) -> str:
         """The file name."""
         return self.path.name
+
+
+def year_named(path: Path) -> str:
+    """Return the year that a file's name says, else the one its folder says; empty where neither does."""
+    for text in (path.name, path.parent.name):
+        found = re.findall(r"(?<!\d)(?:19|20)\d\d(?!\d)", text)
+        if found:
+            return found[0]
+    return ""
 
 
 def fields_of(line: str, delimiter: str = ",") -> tuple[str, ...]:

@@ -67,7 +67,12 @@ class Reading:
         self.folder = Path(self._folder.name)
         self.connection = duckdb.connect()
         # Rows keep the order of the file, so that a fault can be named by its line.
-        self.connection.execute(f"SET memory_limit = {literal(os.environ.get(MEMORY_VARIABLE) or _MEMORY)}")
+        memory = os.environ.get(MEMORY_VARIABLE) or _MEMORY
+        try:
+            self.connection.execute(f"SET memory_limit = {literal(memory)}")
+        except duckdb.Error as error:
+            self.close()
+            raise InputError(f"{MEMORY_VARIABLE} is '{memory}'; expected a size, as 2GB or 700MB") from error
         self.connection.execute(f"SET temp_directory = {literal(str(self.folder / 'spill'))}")
         self.parts: list[Path] = []
         self._dropped: dict[str, int] = {}
@@ -138,13 +143,13 @@ class Reading:
         Parameters
         ----------
         columns
-            Arrow type by column name: ``string``, ``double`` or ``int64``.
+            Arrow type by column name: ``string``, ``double`` or ``int32``.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         arrow = cast("Any", pa)
-        types = {"string": arrow.string(), "double": arrow.float64(), "int64": arrow.int64()}
+        types = {"string": arrow.string(), "double": arrow.float64(), "int32": arrow.int32()}
         schema = arrow.schema([arrow.field(name, types[kind]) for name, kind in columns.items()])
         path = self.folder / f"part-{len(self.parts):05d}.parquet"
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:

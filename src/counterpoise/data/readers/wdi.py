@@ -147,4 +147,4 @@ def _read_json(peek: Peek, reading: Reading) -> None:
     stated = int(pages[0][0].get("total", len(rows)))
     if reading.provenance.rows_read != stated:
         raise DataError(f"{peek.name} says it holds {stated} records and holds {reading.provenance.rows_read}")
-    reading.rows(rows, {"iso3": "string", "indicator": "string", "year": "int64", "value": "double"})
+    reading.rows(rows, {"iso3": "string", "indicator": "string", "year": "int32", "value": "double"})

@@ -15,7 +15,7 @@ import numpy as np
 
 from counterpoise.core.errors import DataError, InputError, raise_all
 from counterpoise.data.codes import country
-from counterpoise.data.readers.peek import Peek
+from counterpoise.data.readers.peek import Peek, year_named
 from counterpoise.data.readers.provenance import SourceInfo
 from counterpoise.data.readers.reading import Reading, literal
 from counterpoise.data.readers.wide import KEY, Line, Use, keep_wide
@@ -89,12 +89,11 @@ def read(peek: Peek, reading: Reading) -> None:
     else:
         _read_frame(peek, reading)
     reading.finish(KEY)
-    years = re.findall(r"(?:19|20)\d\d", f"{peek.path.parent.name} {peek.name}")
     short = re.match(r"wiot(\d\d)_", peek.name, re.IGNORECASE)
-    if years:
-        reading.vintage(years[-1] if not peek.name.startswith("WIOT") else years[0])
-    elif short:
+    if short:
         reading.vintage(f"{'20' if int(short[1]) < 50 else '19'}{short[1]}")
+    else:
+        reading.vintage(year_named(peek.path) or "year not in the name")
 
 
 def _country(code: str) -> str:
@@ -194,6 +193,11 @@ def _read_frame(peek: Peek, reading: Reading) -> None:
     import pandas as pd
 
     if peek.kind == "stata":
+        with peek.path.open("rb") as handle:
+            marked = handle.read(11) == b"<stata_dta>"
+            handle.seek(-12, 2)
+            if marked and handle.read(12) != b"</stata_dta>":
+                raise DataError(f"{peek.name} has no end mark: it is cut off; download it again")
         try:
             frame = pd.read_stata(peek.path)
         except (ValueError, OSError, EOFError) as error:

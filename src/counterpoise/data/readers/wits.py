@@ -42,7 +42,7 @@ MFN = "MFN"
 
 _COLUMNS = {
     "destination": "string", "beneficiary": "string", "kind": "string", "hs_revision": "string", "hs6": "string",
-    "year": "int64", "tariff_rate": "double", "least_rate": "double", "largest_rate": "double",
+    "year": "int32", "tariff_rate": "double", "least_rate": "double", "largest_rate": "double",
 }  # fmt: skip
 _ALL_SPECIFIC = "no line has an ad valorem rate, so the zero is no free entry"
 
@@ -81,7 +81,7 @@ def _bulk(header: tuple[str, ...]) -> Layout:
             "kind": f"'{kind}'",
             "hs_revision": 'trim("NomenCode")',
             "hs6": "lpad(trim(\"ProductCode\"), 6, '0')",
-            "year": 'trim("Year")::BIGINT',
+            "year": 'trim("Year")::INTEGER',
             "tariff_rate": 'trim("SimpleAverage")::DOUBLE / 100',
             "least_rate": 'try_cast(trim("Min_Rate") AS DOUBLE) / 100',
             "largest_rate": 'try_cast(trim("Max_Rate") AS DOUBLE) / 100',
@@ -116,7 +116,7 @@ def _query() -> Layout:
             "kind": 'upper(trim("DutyType"))',
             "hs_revision": 'trim("Selected Nomen")',
             "hs6": "lpad(trim(\"Product\"), 6, '0')",
-            "year": 'trim("Tariff Year")::BIGINT',
+            "year": 'trim("Tariff Year")::INTEGER',
             "tariff_rate": 'trim("Simple Average")::DOUBLE / 100',
             "least_rate": 'try_cast(trim("Minimum Rate") AS DOUBLE) / 100',
             "largest_rate": 'try_cast(trim("Maximum Rate") AS DOUBLE) / 100',

@@ -18,12 +18,14 @@ from counterpoise.faces.cli import (
     frictions,
     fund,
     gap,
+    power,
     products,
     replicate,
     run,
     scenarios,
     settle,
     simulate,
+    simulate_products,
 )
 
 __all__ = ["app"]
@@ -77,10 +79,14 @@ app.command("run")(run.run)
 app.command("gap")(gap.gap_command)
 app.command("products")(products.products_command)
 app.command("simulate")(simulate.simulate)
+app.command("simulate-products")(simulate_products.simulate_products)
 app.command("close")(close.close)
 app.command("frictions")(frictions.frictions)
 app.command("settle")(settle.settle)
 app.command("fund")(fund.fund_command)
+app.command("optimal")(power.optimal_command)
+app.command("nash")(power.nash_command)
+app.command("cooperate")(power.cooperate_command)
 app.command("replicate")(replicate.replicate_command)
 app.command("bench")(bench.bench_command)
 app.add_typer(estimate.app, name="estimate")

@@ -389,7 +389,8 @@ def _show(results: _Results, yearly: YearlyPath | None) -> None:
         )
         if yearly.goal_by is not None:
             typer.echo(
-                f"Aim: {bn(yearly.goal_usd)} bn USD of trade by {yearly.goal_by}; today's {bn(yearly.turnover_before_usd)}."
+                f"Aim: {bn(yearly.goal_usd)} bn USD of trade by {yearly.goal_by}; "
+                f"today's {bn(yearly.turnover_before_usd)}."
             )
     typer.echo(package.summary())
     for stop in package.stops[:_BINDING_SHOWN]:

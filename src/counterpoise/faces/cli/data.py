@@ -8,7 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
+from counterpoise.faces.cli.data_sources import (
+    CacheFolder,
+    add_command,
+    comtrade_command,
+    fetch_command,
+    raw_rows,
+    sniff_command,
+    tidy_command,
+)
 from counterpoise.faces.cli.data_store import import_command, store_command
+from counterpoise.faces.cli.data_table import TableOptions, build_from_table
 from counterpoise.faces.cli.options import AsJson, Output, SourcesFolder
 from counterpoise.faces.cli.show import bn, folder, number, print_json, print_table, progress, say
 
@@ -18,22 +28,34 @@ app = typer.Typer(no_args_is_help=True, help="The embedded data, and the world m
 
 app.command("import")(import_command)
 app.command("store")(store_command)
+app.command("fetch")(fetch_command)
+app.command("add")(add_command)
+app.command("sniff")(sniff_command)
+app.command("tidy")(tidy_command)
+app.command("comtrade")(comtrade_command)
 
 _RTOL = 1e-9
 
 
 @app.command("list")
-def list_command(as_json: AsJson = False) -> None:
-    """List the shipped worlds and tables."""
+def list_command(cache: CacheFolder = None, as_json: AsJson = False) -> None:
+    """List the shipped worlds and tables, the raw files that can be fetched, and those in the cache."""
     from counterpoise.data.store import TABLES, WORLDS, embedded_path
 
-    rows = [
-        {"name": name, "what": what, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    rows: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "what": what,
+            "kind": "shipped",
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
         for name, what in ({name: "world" for name in WORLDS} | TABLES).items()
         for content in [embedded_path(name).read_bytes()]
     ]
+    raw = raw_rows(cache)
     if as_json:
-        print_json(rows)
+        print_json([*rows, *raw])
         return
     print_table(
         "Shipped data",
@@ -41,17 +63,40 @@ def list_command(as_json: AsJson = False) -> None:
         [[str(r["name"]), str(r["what"]), str(r["sha256"])[:12], number(int(r["bytes"]) / 1e3, 0)] for r in rows],
         left=3,
     )
+    print_table(
+        "Raw files: 'counterpoise data fetch NAME', or 'data add FILE' where there is only a page",
+        ["name", "what", "licence", "at hand", "MB"],
+        [
+            [
+                str(r["name"]),
+                str(r["what"]),
+                str(r["licence"]),
+                "yes" if r["at_hand"] else "no" if r["url"] else "by hand",
+                number(int(r["bytes"]) / 1e6, 1) if r["at_hand"] else "",
+            ]
+            for r in raw
+        ],
+        left=4,
+    )
 
 
 @app.command("verify")
 def verify(
     world: Annotated[str, typer.Argument(help="Name of a shipped world, or path of a world file.")] = "embedded2024",
+    cache: CacheFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check every accounting identity of a world, and show its main flows beside customs; exit 3 where one fails."""
-    from counterpoise.core.errors import UnbalancedError, raise_all
+    """Check the identities of a world, its main flows beside customs, and the cached raw files; exit 3 on a fault."""
+    from counterpoise.core.errors import DataError, UnbalancedError, raise_all
+    from counterpoise.data.fetch import Cache
 
-    report = verification(world)
+    held = Cache(cache)
+    report: dict[str, Any] = {
+        **verification(world),
+        "cache": str(held.folder),
+        "cached": [stored.file for stored in held.stored()],
+        "damaged": list(held.verify()),
+    }
     if as_json:
         print_json(report)
     else:
@@ -73,7 +118,14 @@ def verify(
         f"{report['world']} does not hold; rebuild it with 'counterpoise data build-world'",
         report["violated"],
     )
+    raise_all(
+        DataError,
+        f"files in the cache at {report['cache']} are not what they were; fetch them with --again, or add them anew",
+        report["damaged"],
+    )
     say(f"all identities of {report['world']} hold to {_RTOL:g}")
+    if report["cached"]:
+        say(f"{len(report['cached'])} raw files in the cache are what their receipts say")
 
 
 def verification(name: str) -> dict[str, Any]:
@@ -114,11 +166,43 @@ def build(
     ] = None,
     elasticities: Annotated[str, typer.Option(help="fgo, cp2015 or gtap.")] = "fgo",
     name: Annotated[str, typer.Option(help="Name of the world and of its file.")] = "embedded2024",
+    icio: Annotated[
+        Path | None,
+        typer.Option(
+            "--icio",
+            metavar="PATH",
+            help="An input-output table (OECD ICIO, WIOD), or a folder with one: builds a world of it instead.",
+        ),
+    ] = None,
+    trade: Annotated[
+        Path | None,
+        typer.Option("--trade", metavar="PATH", help="With --icio: trade store, or a file of trade by HS6."),
+    ] = None,
+    regions: Annotated[
+        Path | None, typer.Option("--regions", metavar="CSV", help="With --icio: region, name, countries.")
+    ] = None,
+    sectors: Annotated[
+        Path | None, typer.Option("--sectors", metavar="CSV", help="With --icio: sector, name, industries, hs.")
+    ] = None,
+    gdp: Annotated[Path | None, typer.Option("--gdp", metavar="CSV", help="With --icio: iso3, gdp_usd.")] = None,
+    table_year: Annotated[
+        int | None, typer.Option("--table-year", help="With --icio: which table of a folder or archive.")
+    ] = None,
+    year: Annotated[int | None, typer.Option("--year", help="With --icio: which year of the trade.")] = None,
+    theta: Annotated[
+        float | None, typer.Option("--theta", help="With --icio: trade elasticity where the file states none; 4.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Build the world from the raw sources, and say whether it is the shipped one to the byte."""
+    """Build the world from the raw sources, or one of your own from any input-output table and customs trade."""
     from counterpoise.data import build_world
 
+    own = TableOptions(trade, regions, sectors, gdp, table_year, year, theta)
+    if icio is not None:
+        own_name = "world" if name == "embedded2024" else name
+        build_from_table(icio, output, own, tariffs=tariffs, name=own_name, as_json=as_json)
+        return
+    own.refuse_without_table()
     target = folder(output if output is not None else Path("counterpoise-out") / "world")
     with progress("build-world") as tell:
         result = build_world(sources, target, tariffs=tariffs, elasticities=elasticities, name=name, progress=tell)

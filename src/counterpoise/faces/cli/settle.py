@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -79,17 +79,38 @@ def settle(
         Path | None,
         typer.Option(metavar="FILE", help="Net the obligations of a CSV file (debtor, creditor, amount) instead."),
     ] = None,
+    liquidity: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="With --netting: also settle the file in a queue, every party with this share of what it owes.",
+        ),
+    ] = None,
+    clearing: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Clear the payments of a CSV file (day, payer, payee, amount) every two months, as the Asian Clearing "
+            "Union does.",
+        ),
+    ] = None,
+    interest: Annotated[
+        float, typer.Option(metavar="RATE", help="With --clearing: rate a year that net debtors pay.")
+    ] = 0.0,
     seed: Seed = 20251003,
     as_json: AsJson = False,
     output: Output = None,
     offline: Offline = False,
 ) -> None:
     """Show how a balance in local currency piles up and drains; or, with --netting, what netting saves."""
-    if netting is not None:
-        if a is not None or b is not None:
-            raise InputError("--netting takes no countries; leave A and B out")
-        _netting(netting, as_json=as_json, output=output)
+    if netting is not None or clearing is not None:
+        _require_file_alone(a, b, netting, clearing)
+        if netting is not None:
+            _netting(netting, liquidity, as_json=as_json, output=output)
+        else:
+            _clearing(cast("Path", clearing), interest, as_json=as_json, output=output)
         return
+    _require_unused(liquidity=liquidity, interest=interest or None)
     if (a is None) != (b is None):
         raise InputError(f"only '{a or b}' is given; expected two countries, or none for IND and RUS")
     from counterpoise.settle import pair_case, study, study_problems
@@ -292,20 +313,50 @@ def _ticks(count: int) -> list[int]:
     return sorted({*range(0, count, step), count - 1})
 
 
-def _netting(path: Path, *, as_json: bool, output: Path | None) -> None:
-    from counterpoise.settle import compare_netting, read_obligations
+def _require_file_alone(a: str | None, b: str | None, netting: Path | None, clearing: Path | None) -> None:
+    problems: list[str] = []
+    if a is not None or b is not None:
+        problems.append(f"{'--netting' if netting else '--clearing'} takes no countries; leave A and B out")
+    if netting is not None and clearing is not None:
+        problems.append("--netting and --clearing are both given; expected one of them")
+    raise_all(InputError, "nothing can be settled", problems)
 
-    result = compare_netting(read_obligations(path))
+
+def _require_unused(**given: float | None) -> None:
+    """Refuse options that belong to a file where no file is given."""
+    owner = {"liquidity": "netting", "interest": "clearing"}
+    problems = [f"--{name} needs --{owner[name]} FILE" for name, value in given.items() if value is not None]
+    raise_all(InputError, "nothing can be settled", problems)
+
+
+def _netting(path: Path, liquidity: float | None, *, as_json: bool, output: Path | None) -> None:
+    from counterpoise.settle import compare_netting, queue_obligations, read_obligations
+
+    obligations = read_obligations(path)
+    result = compare_netting(obligations)
+    document = result.to_json()
+    queues: list[dict[str, Any]] = []
+    if liquidity is not None:
+        for words, flags in (
+            ("one by one", {"bilateral": False, "multilateral": False}),
+            ("offsetting in pairs", {"bilateral": True, "multilateral": False}),
+            ("offsetting among all", {"bilateral": True, "multilateral": True}),
+        ):
+            queue = queue_obligations(obligations, liquidity, **flags)
+            queues.append({"queue": words, "settled_rate": queue.settled_rate, "turnover": queue.turnover})
+        document["liquidity"] = {"share": liquidity, "queues": queues}
     if output is not None:
-        write_table(output, result.table(), document=result.to_json())
+        write_table(output, result.table(), document=document)
         say(f"wrote {output}")
     if as_json:
-        print_json(result.to_json())
+        print_json(document)
     elif output is None:
-        _show_netting(result, path)
+        _show_netting(result, path, queues)
 
 
-def _show_netting(result: NettingStudy, path: Path) -> None:
+def _show_netting(result: NettingStudy, path: Path, queues: Sequence[Mapping[str, Any]]) -> None:
+    from counterpoise.settle import union_terms
+
     rows = [
         [
             str(r["method"]),
@@ -319,7 +370,60 @@ def _show_netting(result: NettingStudy, path: Path) -> None:
     print_table(
         f"{path.name}: {parties:,} parties", ["method", "still to be paid", "saved, %", "obligations left"], rows
     )
+    print_table(
+        "In a payments union, quota 15 % of a member's trade: what net debtors pay in hard money and owe on credit",
+        ["terms of", "net", "hard money", "credit", "hard money, % of gross"],
+        [
+            [
+                str(r["terms"]),
+                *(number(float(r[k]) / 100) for k in ("net_minor", "debtor_gold_minor", "credit_minor")),
+                number(100 * float(r["gold_rate"]), 1),
+            ]
+            for r in union_terms(result.obligations).to_dict("records")
+        ],
+    )
+    if queues:
+        print_table(
+            "In a queue, payments in the order of the file",
+            ["release", "settled, %", "settled per unit of liquidity"],
+            [
+                [str(q["queue"]), number(100 * float(q["settled_rate"]), 1), number(float(q["turnover"]), 2)]
+                for q in queues
+            ],
+        )
     say(
         "Nobody's net position moves. Cycle clearing keeps every obligation with its debtor and creditor; "
         "novation puts a clearing house between them."
     )
+
+
+def _clearing(path: Path, interest: float, *, as_json: bool, output: Path | None) -> None:
+    from counterpoise.settle import clear_bimonthly, members_of, read_transactions
+
+    payments = read_transactions(path)
+    first = min(t.day for t in payments).replace(day=1)
+    result = clear_bimonthly(payments, members_of(payments), first=first, interest_rate=interest)
+    document = {"periods": result.table.to_dict("records"), "efficiency": list(result.efficiency)}
+    if output is not None:
+        write_table(output, result.table, document=document)
+        say(f"wrote {output}")
+    if as_json:
+        print_json(document)
+    elif output is None:
+        columns = ("paid_minor", "received_minor", "net_minor", "interest_minor", "settled_minor")
+        print_table(
+            f"{path.name}: cleared every two months",
+            ["period from", "settled on", "member", "paid", "received", "net", "interest", "settled"],
+            [
+                [
+                    str(r["period_start"]),
+                    str(r["settled_on"]),
+                    str(r["member"]),
+                    *(number(float(r[k]) / 100, sign=k in columns[2:]) for k in columns),
+                ]
+                for r in result.table.to_dict("records")
+            ],
+            left=3,
+        )
+        saved = ", ".join(f"{100 * part:.1f} %" for part in result.efficiency)
+        say(f"saved by netting, by period: {saved}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from counterpoise.faces.cli.show import bn, folder, number, print_json, print_ta
 if TYPE_CHECKING:
     from counterpoise.core import Solution
     from counterpoise.scenario import CompiledScenario, Scenario
+    from counterpoise.solver import ClosureComparison
 
 __all__ = ["simulate", "simulation_json"]
 
@@ -27,7 +29,23 @@ def simulate(
     group: Annotated[
         list[str] | None, typer.Option("--group", metavar="NAME", help="Only the measures of this group; repeatable.")
     ] = None,
-    solver: Annotated[str, typer.Option(help="anderson, or plain as an independent check.")] = "anderson",
+    closures: Annotated[
+        bool, typer.Option("--closures", help="Solve it under every closure of the deficits, side by side.")
+    ] = False,
+    mobility: Annotated[
+        float | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="Tie labour to its sector: 1 is the short run in which no one changes sector, more is less so.",
+        ),
+    ] = None,
+    horizon: Annotated[
+        float | None,
+        typer.Option(metavar="YEARS", help="Trade elasticities as they are so many years after the change; 1 or more."),
+    ] = None,
+    solver: Annotated[
+        str, typer.Option(help="anderson, newton_krylov, or plain as an independent check.")
+    ] = "anderson",
     rtol: Annotated[
         float | None, typer.Option(help="Largest relative violation of any equilibrium condition; 1e-9 by default.")
     ] = None,
@@ -43,44 +61,65 @@ def simulate(
 
     target = None if output is None else folder(output)
     overrides = overrides_of(settings, closure=closure, as_of=as_of)
+    if horizon is not None:
+        overrides["horizon_years"] = f"{float(horizon)}"
     chosen = load_scenario(scenario, overrides=overrides)
     world = scenario_world(chosen)
     compiled = compile_scenario(chosen, world, groups=group)
     prepare()
-    from counterpoise.solver import SOLVERS, solve
+    from counterpoise.model import SectorLabour
+    from counterpoise.solver import SOLVERS, compare_closures, solve
 
     known = solver in SOLVERS and max_steps is not None
     chosen_solver = replace(SOLVERS[solver], max_steps=max_steps) if known else solver
-    solution = solve(world, compiled.shock, closure=chosen.closure, solver=chosen_solver, rtol=rtol)
-    document = simulation_json(chosen, compiled, solution)
+    labour = None if mobility is None else SectorLabour(mobility)
+    solution = solve(world, compiled.shock, closure=chosen.closure, solver=chosen_solver, labour=labour, rtol=rtol)
+    compared = None
+    if closures:
+        compared = compare_closures(world, compiled.shock, solver=chosen_solver, labour=labour, rtol=rtol)
+    document = simulation_json(chosen, compiled, solution, compared)
     if target is not None:
         options = {
             "scenario": scenario,
             "set": overrides,
             "groups": group,
+            "closures": closures,
+            "mobility": mobility,
             "solver": solver,
             "rtol": rtol,
             "seed": seed,
         }
-        _write(target, document, chosen, compiled, solution, options)
+        _write(target, document, chosen, compiled, solution, options, compared)
         say(f"wrote {target}")
     if as_json:
         print_json(document)
     else:
         _show(chosen, compiled, solution)
+        if compared is not None:
+            _show_closures(compared, list(dict.fromkeys(_subjects(chosen, solution))))
 
 
-def simulation_json(scenario: Scenario, compiled: CompiledScenario, solution: Solution) -> dict[str, Any]:
+def simulation_json(
+    scenario: Scenario, compiled: CompiledScenario, solution: Solution, compared: ClosureComparison | None = None
+) -> dict[str, Any]:
     """Return what ``simulate --json`` prints."""
     facts = solution.facts()
-    return {
+    document: dict[str, Any] = {
         "scenario": scenario.name,
         "as_of": None if compiled.report.as_of is None else compiled.report.as_of.isoformat(),
-        **{key: facts[key] for key in ("status", "closure", "max_residual", "iterations", "seconds")},
+        **{key: facts[key] for key in ("status", "closure", "solver", "technology", "max_residual")},
+        **{key: facts[key] for key in ("iterations", "seconds")},
         "countries": solution.countries_table().to_dict("records"),
         "pairs": solution.pairs_table().to_dict("records"),
+        "quotas": solution.quotas_table().to_dict("records"),
         "measures": compiled.report.records(),
     }
+    if compared is not None:
+        document["closures"] = {
+            "world": compared.world_table().to_dict("records"),
+            "countries": compared.countries_table().to_dict("records"),
+        }
+    return document
 
 
 def _write(
@@ -90,6 +129,7 @@ def _write(
     compiled: CompiledScenario,
     solution: Solution,
     options: dict[str, Any],
+    compared: ClosureComparison | None,
 ) -> None:
     """Write the tables as Parquet and CSV, and last the manifest: a folder with a manifest is complete."""
     import pandas as pd
@@ -103,7 +143,11 @@ def _write(
         "flows": solution.flows_table(),
         "measures": pd.DataFrame(document["measures"]).assign(notes=lambda m: [" ".join(n) for n in m["notes"]]),
         "coverage": compiled.report.coverage_table(),
+        "quotas": solution.quotas_table(),
+        "resistances": solution.resistances_table(),
     }
+    if compared is not None:
+        tables |= {"closures": compared.countries_table(), "closures_world": compared.world_table()}
     for name, table in tables.items():
         write_table(target / f"{name}.parquet", table)
         write_table(target / f"{name}.csv", table)
@@ -163,6 +207,36 @@ def _show(scenario: Scenario, compiled: CompiledScenario, solution: Solution) ->
             for r in rows
         ],
     )
+    _show_levies(rows)
+    quotas = solution.quotas_table().to_dict("records")
+    if quotas:
+        print_table(
+            "Quotas, at base-year producer prices",
+            [
+                "line",
+                "sector",
+                "limit, bn USD",
+                "sold",
+                "binds",
+                "price rises, %",
+                "rent to buyers, bn USD",
+                "to sellers",
+            ],
+            [
+                [
+                    f"{q['origin']} -> {q['destination']}",
+                    str(q["sector"]),
+                    bn(q["limit_usd"]),
+                    bn(q["volume_usd"]),
+                    "yes" if q["binds"] else "no",
+                    number(q["wedge_pct"], 2),
+                    bn(q["importer_rent_usd"]),
+                    bn(q["exporter_rent_usd"]),
+                ]
+                for q in quotas
+            ],
+            left=2,
+        )
     if scenario.pair is not None:
         a, b = scenario.pair.origin, scenario.pair.destination
         before, after = solution.world.gap_usd(a, b), solution.gap_cf_usd(a, b)
@@ -171,3 +245,61 @@ def _show(scenario: Scenario, compiled: CompiledScenario, solution: Solution) ->
         for note in measure.notes:
             say(f"{measure.id}: {note}")
     say(f"{solution.iterations} sweeps, {1000 * solution.seconds:.0f} ms, largest residual {solution.max_residual:.1e}")
+
+
+def _show_levies(rows: list[dict[Any, Any]]) -> None:
+    """Show what export taxes and quota rents bring, where there are any."""
+    used = [r for r in rows if r["export_tax_revenue_cf_usd"] != 0 or r["quota_rent_cf_usd"] != 0]
+    if used:
+        print_table(
+            "Budgets and rents",
+            ["country", "import duties less programmes, bn USD", "export taxes, bn USD", "quota rents, bn USD"],
+            [[str(r["country"]), *(bn(r[f"{name}_cf_usd"], sign=True) for name in _LEVIES)] for r in used],
+        )
+
+
+_LEVIES = ("tariff_revenue", "export_tax_revenue", "quota_rent")
+
+
+def _subjects(scenario: Scenario, solution: Solution) -> Iterator[str]:
+    """Yield the countries that a comparison is about: the pair, then those whose real income moves most."""
+    if scenario.pair is not None:
+        yield from (scenario.pair.origin, scenario.pair.destination)
+    table = solution.countries_table()
+    moved = table["welfare_pct"].abs().sort_values(ascending=False).index[:4]
+    yield from (str(c) for c in table.loc[moved, "country"])
+
+
+def _show_closures(compared: ClosureComparison, countries: list[str]) -> None:
+    """Show the closures side by side, and that the world adds up under each."""
+    rows = compared.countries_table()
+    rows = rows[rows["country"].isin(countries)]
+    print_table(
+        "The same shock under every closure; 'zero' starts from a world re-based to balanced trade",
+        ["closure", "country", "welfare, %", "real wage, %", "deficit, bn USD", "change"],
+        [
+            [
+                str(r["closure"]),
+                str(r["country"]),
+                number(r["welfare_pct"], 3, sign=True),
+                number(r["real_wage_pct"], 3, sign=True),
+                bn(r["deficit_usd"]),
+                bn(r["deficit_change_usd"], sign=True),
+            ]
+            for r in rows.to_dict("records")
+        ],
+        left=2,
+    )
+    print_table(
+        "Does the world add up?",
+        ["closure", "sum of deficits / trade", "largest residual", "unpaid under 'own_value_added_share', bn USD"],
+        [
+            [
+                str(r["closure"]),
+                f"{r['deficits_sum_relative']:.1e}",
+                f"{r['max_residual']:.1e}",
+                bn(r["own_value_added_share_gap_usd"], sign=True),
+            ]
+            for r in compared.world_table().to_dict("records")
+        ],
+    )

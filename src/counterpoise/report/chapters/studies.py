@@ -1,4 +1,4 @@
-"""The chapters on obstacles, settlement and the fund, and the headline of each."""
+"""The chapters on obstacles, settlement, the fund and the way back, and the headline of each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from counterpoise.friction.assemble import OBSTACLES
 from counterpoise.report.chapters.fund import fund_section
+from counterpoise.report.chapters.way_back import way_back_headline, way_back_section
 from counterpoise.report.chapters.words import bn, name, share
 from counterpoise.report.document import Section
 from counterpoise.report.frictions import frictions_section
@@ -29,6 +30,11 @@ def study_chapters(studies: Studies | None) -> list[Section]:
         )
     if studies.fund is not None:
         out.append(fund_section(studies.fund))
+    if studies.way_back is not None:
+        back = studies.way_back
+        out.append(
+            way_back_section(back.closing, back.package, back.frontier, back.shares, yearly=back.yearly, found=back)
+        )
     return out
 
 
@@ -43,6 +49,8 @@ def headlines_of(studies: Studies | None) -> tuple[str, ...]:
         out.append(_settlement(studies.settlement, studies))
     if studies.fund is not None:
         out.append(_fund(studies))
+    if studies.way_back is not None:
+        out.append(way_back_headline(studies.way_back))
     out += [f"Left out, {study}: {reason}." for study, reason in studies.left_out.items()]
     return tuple(out)
 
