@@ -214,8 +214,8 @@ def mirror_notes(seller: str, buyer: str, *, filled: bool) -> tuple[str, ...]:
     members = region_members()
     inside = {name: set(members.get(name, (_OLDER.get(name, name),))) for name in (seller, buyer)}
     notes = [
-        f"{row['what']} (since {row['since']}; {row['source']})."
-        for row in read_table("mirror_reporters")
+        f"{row['note']}: mirror data, incomplete."
+        for row in read_table("non_reporters")
         if row["iso3"] in inside[seller] | inside[buyer]
     ]
     pairs = load_table("pairs")

@@ -191,7 +191,8 @@ def purchase_fragment(
     source
         Where the choice of products comes from.
     openings
-        Potential of lines that are zero today, USD a year by sector: levers for ``close``.
+        Potential of lines that are zero today, USD a year by sector: levers for ``close``, and measures for ``simulate``
+        that are switched off.
 
     Raises
     ------
@@ -203,8 +204,8 @@ def purchase_fragment(
         raise InputError("a purchase programme needs at least one product; widen --hs or --top")
     if places[seller] == places[buyer]:
         raise InputError(
-            f"{seller} and {buyer} both lie in {places[seller]}, one region of the embedded world: no trade between"
-            " them is in it, and no programme can be solved"
+            f"{seller} and {buyer} both lie in {places[seller]}, one region of the embedded world: no trade"
+            " between them is in it, and no programme can be solved"
         )
     quoted = ", ".join(f'"{code}"' for code in codes)
     parent = [f'extends = "{extends}"'] if extends else []
@@ -241,6 +242,19 @@ def purchase_fragment(
                     f'destination = "{places[buyer]}"',
                     f'sectors = ["{sector}"]',
                     "upper = 1.0",
+                    f"potential_usd = {usd!r}",
+                    "",
+                    "[[measure]]",
+                    f'id = "opened_{sector}"',
+                    'kind = "opening"',
+                    'group = "openings"',
+                    f'title = "Switch: the line of {sector} opened at the cost of its potential"',
+                    f'source = "{source}"',
+                    'confidence = "assumption"',
+                    "enabled = false",
+                    f'origin = "{places[seller]}"',
+                    f'destination = "{places[buyer]}"',
+                    f'sector = "{sector}"',
                     f"potential_usd = {usd!r}",
                 )
             ),

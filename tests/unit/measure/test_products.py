@@ -350,4 +350,5 @@ def test_missing_importers_stand_beside_the_numbers(from_file: ProductTables) ->
     text = " ".join(from_file.notes)
     assert "DEU, ESP, FRA, GBR, NLD, USA" in text
     assert "ARE (4.49 bn)" in text
-    assert "mirror" in text or "what its partners report" in text
+    assert "mirror data" in text
+    assert "what is known is what its partners report" in text

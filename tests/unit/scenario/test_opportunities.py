@@ -15,6 +15,7 @@ from counterpoise.scenario.opportunities import (
     purchase_fragment,
     schedule_of,
 )
+from counterpoise.scenario.schema import Opening
 
 SHRIMP, MEDICINES, STEEL, CARS = "030617", "300490", "720610", "870322"
 
@@ -110,7 +111,15 @@ def test_lines_that_are_zero_become_levers(tmp_path: Path) -> None:
     )
     path = tmp_path / "levers.toml"
     path.write_text(text, encoding="utf-8")
-    (lever,) = load_scenario(path).lever
+    scenario = load_scenario(path)
+    (lever,) = scenario.lever
+    opened = scenario.measure[-1]
+    assert isinstance(opened, Opening)
+    assert (opened.enabled, opened.sector, opened.potential_usd) == (False, "crude_oil_gas", 1.5e6)
+    switched = load_scenario(path, overrides={"measure.opened_crude_oil_gas.enabled": "true"})
+    shock = compile_scenario(switched, scenario_world(switched)).shock
+    potential = shock.potential_flow.sel(origin="IND", destination="RUS", sector="crude_oil_gas")
+    assert float(potential) == pytest.approx(1.5e6)
     assert (lever.kind, lever.sectors, lever.potential_usd) == ("opened_line", ("crude_oil_gas",), 1.5e6)
 
 
