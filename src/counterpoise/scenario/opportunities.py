@@ -191,7 +191,7 @@ def purchase_fragment(
     source
         Where the choice of products comes from.
     openings
-        Potential of lines that are zero today, USD a year by sector: levers for ``close``, and measures for ``simulate``
+        Potential of lines that are zero today, USD a year by sector: levers for ``close``, measures for ``simulate``
         that are switched off.
 
     Raises

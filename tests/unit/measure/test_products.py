@@ -267,7 +267,7 @@ def test_the_flagship_offline() -> None:
     assert study.summary["potential_usd"] == pytest.approx(study.summary["bought_usd"])
     assert study.table["hs"].str.fullmatch(r"\d{6}").all()
     assert not set(study.table["hs"]) & set(high_priority_tiers())
-    assert any("Russia has published no trade" in note for note in study.missing)
+    assert any("Russia has published no imports or exports" in note for note in study.missing)
     assert {"tariff_rate", "supplier_1"} <= set(study.table.columns)
 
 
