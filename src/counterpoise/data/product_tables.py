@@ -214,8 +214,8 @@ def mirror_notes(seller: str, buyer: str, *, filled: bool) -> tuple[str, ...]:
     members = region_members()
     inside = {name: set(members.get(name, (_OLDER.get(name, name),))) for name in (seller, buyer)}
     notes = [
-        f"{row['what']} (since {row['since']}; {row['source']})."
-        for row in read_table("mirror_reporters")
+        f"{row['note']}: mirror data, incomplete."
+        for row in read_table("non_reporters")
         if row["iso3"] in inside[seller] | inside[buyer]
     ]
     pairs = load_table("pairs")
@@ -250,7 +250,7 @@ def _from_store(
         if name is not None
     }
     store.require_country(*codes.values(), year=year)
-    notes = [*store.notes, *_missing_importers(store, seller, year)]
+    notes = _missing_importers(store, seller, year)
     market = _worded(_renamed(store.exports_by_product(year=year), "origin", "exporter"), "exporter")
     buyers = _worded(store.exports_of(codes[seller], year=year), "destination")
     if codes[buyer] in information.importers:
@@ -285,7 +285,8 @@ def _from_store(
         buyer=buyer,
         level="hs6",
         year=year,
-        source=f"{information.title}, {year}, {information.revision}, {information.valuation}, {information.basis}",
+        source=f"{information.title}, {year}, {information.revision}, {information.valuation}, {information.basis}"
+        + (", the file read in place" if store.direct else ""),
         lines=lines,
         suppliers=_renamed(suppliers, "origin", "exporter"),
         buyers=_renamed(buyers, "destination", "importer"),

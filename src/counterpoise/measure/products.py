@@ -141,7 +141,7 @@ def product_opportunities(
     Study. Its summary has: bought_usd, sold_back_usd, gap_usd (sold back minus bought), buyer_imports_usd,
     seller_exports_usd; complementarity (0 to 100); ease, ease_of (``pair``, ``given`` or ``neutral``); potential_usd,
     unrealised_usd of all products, unrealised_listed_usd of those excluded; largest_chapter and
-    largest_chapter_back with their shares; product_hhi, grubel_lloyd; and of what is selected: products,
+    largest_chapter_back with their shares; product_hhi, grubel_lloyd; and of what is selected: selection, products,
     selected_unrealised_usd, selected_bought_usd, selected_imports_usd, selected_displaceable_usd; with a third country
     pushed_out_usd, redirect_room_usd.
 
@@ -198,7 +198,8 @@ def product_opportunities(
     lines, tier = lines.loc[order], tier.loc[order]
     table, listed = lines[tier.isna()], lines[tier.notna()]
     listed = listed.assign(tier=tier[tier.notna()])
-    summary |= {"rank": rank, "products": len(table), "excluded_products": len(listed)}
+    selection = None if ranges is None else ",".join(a if a == b else f"{a}-{b}" for a, b in ranges)
+    summary |= {"rank": rank, "selection": selection, "products": len(table), "excluded_products": len(listed)}
     for name, column in (
         ("selected_unrealised_usd", "unrealised_usd"),
         ("selected_bought_usd", "bought_usd"),

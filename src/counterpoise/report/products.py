@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.core.errors import InputError
+from counterpoise.data.codes import country
+from counterpoise.data.concordance import regions
 from counterpoise.measure.products import ProductStudy
 from counterpoise.report.document import Document, Section, TableBlock
 from counterpoise.report.figure import Figure
@@ -88,12 +90,12 @@ def products_section(study: ProductStudy, *, top: int | None = 30, id: str = "pr
     id
         Anchor; also the beginning of the anchors of its figures and tables.
     """
-    seller, buyer = display_name(study.seller), display_name(study.buyer)
+    seller, buyer = _country(study.seller), _country(study.buyer)
     total = study.summary
     figures = [f for f in (_areas(study, id), _bubbles(study, id), _redirected(study, id)) if f is not None]
     ranked = study.table if top is None else study.table.head(top)
     brief = top is not None
-    counted = f"The products with most room, {len(ranked)} of {len(study.table):,}"
+    counted = f"The products with most room{_only(study)}, {len(ranked)} of {len(study.table):,}"
     tables = [_table(study, ranked, counted, f"{id}-ranking", " ".join(study.missing), brief=brief)]
     if len(study.listed):
         shown = study.listed if top is None else study.listed.head(top)
@@ -129,7 +131,7 @@ def products_section(study: ProductStudy, *, top: int | None = 30, id: str = "pr
 
 def products_document(study: ProductStudy, manifest: Mapping[str, Any], *, top: int | None = 50) -> Document:
     """Return the products of a pair as a report of its own."""
-    seller, buyer = display_name(study.seller), display_name(study.buyer)
+    seller, buyer = _country(study.seller), _country(study.buyer)
     total = study.summary
     best = study.table.head(1)
     first = (
@@ -141,7 +143,7 @@ def products_document(study: ProductStudy, manifest: Mapping[str, Any], *, top: 
         f"{buyer} buys **{_bn(total['bought_usd'])}** of {seller} a year and sells it"
         f" **{_bn(total['sold_back_usd'])}**.",
         f"What {seller} sells fits what {buyer} buys to **{total['complementarity']:.1f}** of 100.",
-        f"The static export potential that is not used comes to **{_bn(total['unrealised_usd'])}**.",
+        f"The static export potential that is not used comes to **{_bn(total['unrealised_usd'])}**{_chosen(study)}.",
         first,
     ]
     return Document(
@@ -166,6 +168,24 @@ def write_products(study: ProductStudy, path: Path, manifest: Mapping[str, Any])
     if path.suffix == ".xlsx":
         return write_workbook(products_document(study, manifest, top=None), path)
     raise InputError(f"-o {path}: the suffix '{path.suffix}' names no document; expected {' or '.join(SUFFIXES)}")
+
+
+def _country(code: str) -> str:
+    """Return the words for a region or a country."""
+    words = display_name(code)
+    return country(code).name if words == code and code not in regions() else words
+
+
+def _only(study: ProductStudy) -> str:
+    """Return the selection in words, empty for all products."""
+    return f" in HS {study.summary['selection']}" if study.summary["selection"] else ""
+
+
+def _chosen(study: ProductStudy) -> str:
+    """Say how much of what is unrealised is in the selection; empty for all products."""
+    if not study.summary["selection"]:
+        return ""
+    return f", of which **{_bn(float(study.summary['selected_unrealised_usd']))}**{_only(study)}"
 
 
 def _bn(usd: float) -> str:
@@ -211,8 +231,8 @@ def _areas(study: ProductStudy, id: str) -> Figure | None:
     part = float(sums.iloc[:2].sum() / sums.sum())
     return Figure(
         kind="treemap",
-        title=f"{100 * part:.0f} % of the unused potential is in {lead}",
-        subtitle=f"Unrealised potential, {display_name(study.seller)} to {display_name(study.buyer)}, USD mn a year",
+        title=f"{100 * part:.0f} % of the unused potential{_only(study)} is in {lead}",
+        subtitle=f"Unrealised potential, {_country(study.seller)} to {_country(study.buyer)}, USD mn a year",
         data=frame,
         label="product",
         value="usd",
@@ -244,10 +264,10 @@ def _bubbles(study: ProductStudy, id: str) -> Figure | None:
         }
     )
     strong = int((frame["rca"] >= 1).sum())
-    seller, buyer = display_name(study.seller), display_name(study.buyer)
+    seller, buyer = _country(study.seller), _country(study.buyer)
     return Figure(
         kind="scatter",
-        title=f"In {strong} of the {len(frame)} products with most room {seller} has an advantage in the world",
+        title=f"In {strong} of the {len(frame)} products with most room{_only(study)} {seller} has an advantage",
         subtitle=f"What {buyer} imports from others, USD mn a year; the area is the unrealised potential",
         data=frame,
         x="rca",
@@ -285,11 +305,11 @@ def _redirected(study: ProductStudy, id: str) -> Figure | None:
         )
     ]
     total = study.summary
-    third = display_name(str(total.get("third") or "the third country"))
+    third = _country(str(total["third"]))
     return Figure(
         kind="bar",
         title=f"New duties ({third}) push out {_bn(float(total['pushed_out_usd']))} of what"
-        f" {display_name(study.seller)} sells; {display_name(study.buyer)} has room for"
+        f" {_country(study.seller)} sells; {_country(study.buyer)} has room for"
         f" {_bn(float(total['redirect_room_usd']))} at most",
         subtitle="USD mn a year, partial equilibrium, prices fixed",
         data=pd.concat(parts, ignore_index=True),

@@ -33,14 +33,14 @@ class Duties:
     scenario
         Name of the schedule.
     as_of
-        Day whose measures are in force.
+        Day whose measures are in force; None for a scenario without dates.
     measures
         Titles of these measures.
     """
 
     table: pd.DataFrame
     scenario: str
-    as_of: date
+    as_of: date | None
     measures: tuple[str, ...]
 
 
@@ -121,9 +121,9 @@ def duties_by_product(
     compiled = compile_scenario(only, world, products=_every(codes, *pair), as_of=as_of)
     terms = compiled.lines.get(pair)
     day = as_of or chosen.as_of
-    if terms is None or day is None:
+    if terms is None:
         said = "; ".join(f"{m.id}: {m.reason}" for m in compiled.report.measures)
-        raise InputError(f"no duty of {third} on {seller} is in force on {day} in '{chosen.name}': {said}")
+        raise InputError(f"no duty of {third} on {seller} is in force on {day or 'any day'} in '{chosen.name}': {said}")
     table = pd.DataFrame({"hs": terms.lines.code, "rate_before": terms.duty_before, "rate_after": terms.duty_after})
     titles = tuple(m.title or m.id for m in compiled.report.active)
     return Duties(table[table["hs"] != ""].reset_index(drop=True), chosen.name, day, titles)
@@ -191,7 +191,8 @@ def purchase_fragment(
     source
         Where the choice of products comes from.
     openings
-        Potential of lines that are zero today, USD a year by sector: levers for ``close``.
+        Potential of lines that are zero today, USD a year by sector: levers for ``close``, measures for ``simulate``
+        that are switched off.
 
     Raises
     ------
@@ -203,8 +204,8 @@ def purchase_fragment(
         raise InputError("a purchase programme needs at least one product; widen --hs or --top")
     if places[seller] == places[buyer]:
         raise InputError(
-            f"{seller} and {buyer} both lie in {places[seller]}, one region of the embedded world: no trade between"
-            " them is in it, and no programme can be solved"
+            f"{seller} and {buyer} both lie in {places[seller]}, one region of the embedded world: no trade"
+            " between them is in it, and no programme can be solved"
         )
     quoted = ", ".join(f'"{code}"' for code in codes)
     parent = [f'extends = "{extends}"'] if extends else []
@@ -241,6 +242,19 @@ def purchase_fragment(
                     f'destination = "{places[buyer]}"',
                     f'sectors = ["{sector}"]',
                     "upper = 1.0",
+                    f"potential_usd = {usd!r}",
+                    "",
+                    "[[measure]]",
+                    f'id = "opened_{sector}"',
+                    'kind = "opening"',
+                    'group = "openings"',
+                    f'title = "Switch: the line of {sector} opened at the cost of its potential"',
+                    f'source = "{source}"',
+                    'confidence = "assumption"',
+                    "enabled = false",
+                    f'origin = "{places[seller]}"',
+                    f'destination = "{places[buyer]}"',
+                    f'sector = "{sector}"',
                     f"potential_usd = {usd!r}",
                 )
             ),

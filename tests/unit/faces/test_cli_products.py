@@ -62,7 +62,8 @@ def test_no_recommendation_holds_a_dual_use_code(tmp_path: Path) -> None:
     assert {row["hs"] for row in found["excluded"]} <= listed
     path = tmp_path / "programme.toml"
     assert invoke("IND", "RUS", "--store", "embedded", "--top", "0", "--programme", str(path)).exit_code == 0
-    (measure,) = load_scenario(path).measure
+    measure, *openings = load_scenario(path).measure
+    assert {m.kind for m in openings} == {"opening"}
     assert isinstance(measure, Purchase)
     assert not set(measure.products or ()) & listed
 

@@ -36,7 +36,7 @@ def test_areas_add_up_to_what_is_recommended(study: ProductStudy) -> None:
 def test_what_is_missing_stands_under_the_chart_and_the_table(study: ProductStudy) -> None:
     section = products_section(study)
     for words in (section.figures[0].note, section.tables[0].note):
-        assert "Russia has published no trade" in words
+        assert "Russia has published no imports or exports" in words
 
 
 def test_dual_use_goods_are_only_in_the_excluded_block(study: ProductStudy) -> None:

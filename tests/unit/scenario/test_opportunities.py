@@ -15,6 +15,7 @@ from counterpoise.scenario.opportunities import (
     purchase_fragment,
     schedule_of,
 )
+from counterpoise.scenario.schema import Opening
 
 SHRIMP, MEDICINES, STEEL, CARS = "030617", "300490", "720610", "870322"
 
@@ -110,5 +111,25 @@ def test_lines_that_are_zero_become_levers(tmp_path: Path) -> None:
     )
     path = tmp_path / "levers.toml"
     path.write_text(text, encoding="utf-8")
-    (lever,) = load_scenario(path).lever
+    scenario = load_scenario(path)
+    (lever,) = scenario.lever
+    opened = scenario.measure[-1]
+    assert isinstance(opened, Opening)
+    assert (opened.enabled, opened.sector, opened.potential_usd) == (False, "crude_oil_gas", 1.5e6)
+    switched = load_scenario(path, overrides={"measure.opened_crude_oil_gas.enabled": "true"})
+    shock = compile_scenario(switched, scenario_world(switched)).shock
+    potential = shock.potential_flow.sel(origin="IND", destination="RUS", sector="crude_oil_gas")
+    assert float(potential) == pytest.approx(1.5e6)
     assert (lever.kind, lever.sectors, lever.potential_usd) == ("opened_line", ("crude_oil_gas",), 1.5e6)
+
+
+def test_an_undated_scenario_of_ones_own_holds_on_any_day(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'schema = 1\nname = "mine"\n[[measure]]\nid = "us"\nkind = "tariff"\nsource = "a test"\n'
+        'origins = ["MEX"]\ndestinations = ["USA"]\nproducts = "all"\nrate = 0.25\n',
+        encoding="utf-8",
+    )
+    found = duties_by_product("USA", "MEX", [CARS], scenario=str(path))
+    assert found.as_of is None
+    assert float((found.table["rate_after"] - found.table["rate_before"]).iloc[0]) == pytest.approx(0.25)

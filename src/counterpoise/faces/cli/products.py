@@ -84,9 +84,8 @@ def products_command(
 
         found = duties_by_product(tables.third, tables.seller, codes, scenario=scenario, as_of=day)
         duties = found.table
-        words = f"Duties of {tables.third} as of {found.as_of} ({found.scenario}): " + "; ".join(
-            found.measures or ("none",)
-        )
+        day_words = f" as of {found.as_of}" if found.as_of else ""
+        words = f"Duties of {tables.third}{day_words} ({found.scenario}): " + "; ".join(found.measures or ("none",))
     study = product_opportunities(
         tables,
         hs=hs,
