@@ -43,6 +43,8 @@ COMMANDS = (
     "data list",
     "data card",
     "data build-world",
+    "data import",
+    "data store",
     "data verify",
     "scenarios list",
     "scenarios show",

@@ -77,7 +77,12 @@ class RawTrade:
         self.shown = f"{path.name}, {member}" if member else path.name
         self.described = describe_file(path, member)
         self.database: duckdb.DuckDBPyConnection = duckdb.connect(
-            str(staged / "work.duckdb"), config={"memory_limit": _MEMORY, "temp_directory": str(staged / "spill")}
+            str(staged / "work.duckdb"),
+            config={
+                "memory_limit": _MEMORY,
+                "temp_directory": str(staged / "spill"),
+                "enable_progress_bar": False,
+            },
         )
         self.tell("read")
         self.is_parquet = text.suffix == ".parquet"

@@ -550,7 +550,7 @@ def _read_manifest(path: Path) -> TradeYear:
 def _connect() -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    return duckdb.connect(config={"memory_limit": _MEMORY})
+    return duckdb.connect(config={"memory_limit": _MEMORY, "enable_progress_bar": False})
 
 
 def _listed(codes: Iterable[str]) -> str:
