@@ -77,13 +77,10 @@ class RawTrade:
         self.shown = f"{path.name}, {member}" if member else path.name
         self.described = describe_file(path, member)
         self.database: duckdb.DuckDBPyConnection = duckdb.connect(
-            str(staged / "work.duckdb"),
-            config={
-                "memory_limit": _MEMORY,
-                "temp_directory": str(staged / "spill"),
-                "enable_progress_bar": False,
-            },
+            str(staged / "work.duckdb"), config={"memory_limit": _MEMORY, "temp_directory": str(staged / "spill")}
         )
+        # DuckDB draws its bar on standard output, where data belong.
+        self.database.execute("SET enable_progress_bar = false")
         self.tell("read")
         self.is_parquet = text.suffix == ".parquet"
         self.rejected: list[tuple[int, str, str]] = []
