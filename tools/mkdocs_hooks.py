@@ -46,6 +46,8 @@ COMMANDS = (
     "data list",
     "data card",
     "data build-world",
+    "data import",
+    "data store",
     "data verify",
     "data fetch",
     "data add",

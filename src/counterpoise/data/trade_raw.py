@@ -79,6 +79,8 @@ class RawTrade:
         self.database: duckdb.DuckDBPyConnection = duckdb.connect(
             str(staged / "work.duckdb"), config={"memory_limit": _MEMORY, "temp_directory": str(staged / "spill")}
         )
+        # DuckDB draws its bar on standard output, where data belong.
+        self.database.execute("SET enable_progress_bar = false")
         self.tell("read")
         self.is_parquet = text.suffix == ".parquet"
         self.rejected: list[tuple[int, str, str]] = []

@@ -550,7 +550,10 @@ def _read_manifest(path: Path) -> TradeYear:
 def _connect() -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    return duckdb.connect(config={"memory_limit": _MEMORY})
+    connection = duckdb.connect(config={"memory_limit": _MEMORY})
+    # DuckDB draws its bar on standard output, where data belong.
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 def _listed(codes: Iterable[str]) -> str:

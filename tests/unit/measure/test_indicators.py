@@ -77,8 +77,8 @@ def test_the_parts_add_up_to_the_change(
     effects = sum(totals[f"{name}_usd"] for name in ("price_effect", "quantity_effect", "entry_exit", "unexplained"))
     delta = sum(v for v, _ in after.values()) - sum(v for v, _ in before.values())
     # A tiny quantity beside a huge one makes the two effects cancel: rounding is relative to the larger of them.
-    terms = ["price_effect_usd", "quantity_effect_usd", "entry_exit_usd", "unexplained_usd"]
-    scale = 1 + parts.rows[terms].abs().to_numpy().max()
+    terms = ["price_effect_usd", "quantity_effect_usd", "before_usd", "after_usd"]
+    scale = 1 + parts.rows[terms].abs().fillna(0.0).to_numpy().max()
     assert abs(effects - delta) <= 1e-9 * scale
 
 
