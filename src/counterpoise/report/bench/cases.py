@@ -209,12 +209,20 @@ def _large(_: Path | None) -> Prepared:
 
 
 def _all_countries(sources: Path | None) -> Prepared:
-    """Prepare all countries of BACI 2023 in one sector: domestic sales are GDP less exports, a tenth of it at least."""
-    from counterpoise.data.baci import load_totals_2023
+    """Prepare all countries of BACI in one sector: 2024, and 2023 for importers it lacks.
+
+    Domestic sales are GDP less exports, at least a tenth of the larger of GDP and imports; without GDP, of four times
+    the imports.
+    """
+    import pandas as pd
+
+    from counterpoise.data.baci import load_totals_2023, open_baci
+    from counterpoise.data.baci import totals as totals_of
     from counterpoise.data.gdp import load_gdp
 
     found = locate_sources(sources)
-    totals, gdp = load_totals_2023(found), load_gdp(found)
+    recent, before, gdp = totals_of(open_baci(found)), load_totals_2023(found), load_gdp(found)
+    totals = pd.concat([recent, before[~before["importer"].isin(recent["importer"])]], ignore_index=True)
     names = sorted({*totals["exporter"], *totals["importer"]})
     place = {name: k for k, name in enumerate(names)}
     n = len(names)
@@ -225,7 +233,7 @@ def _all_countries(sources: Path | None) -> Prepared:
     made = np.where(np.isfinite(made), made, 4.0 * imports)
     flow[np.arange(n), np.arange(n), 0] = np.maximum(made - exports, 0.1 * np.maximum(made, imports))
     world = World.from_arrays(
-        countries=names, sectors=["all"], flow=flow, trade_elasticity=4.0, meta=WorldMeta(name="BACI 2023, one sector")
+        countries=names, sectors=["all"], flow=flow, trade_elasticity=4.0, meta=WorldMeta(name="BACI 2024, one sector")
     )
     return _dense(world, _duty(world), opponent=None)
 
