@@ -23,6 +23,7 @@ from counterpoise.report.bench.opponents import gegravity_run, nested_loops, sci
 from counterpoise.report.bench.prepared import Prepared
 from counterpoise.report.replication import canada_japan, conditional_prices, liberation_day_world
 from counterpoise.solver import elasticity_draws, gradient, rebase, solve, solve_batch
+from counterpoise.solver.lanes import device
 from counterpoise.solver.products import ProductSolution, solve_products
 
 if TYPE_CHECKING:
@@ -171,10 +172,8 @@ def _wiod(sources: Path | None) -> Prepared:
 
 def _wiod_batch(sources: Path | None) -> Prepared:
     """Prepare 64 draws on a processor, 4,096 on a GPU."""
-    import jax
-
     world = _wiod_world(sources)
-    drawn = elasticity_draws(world, 64 if jax.default_backend() == "cpu" else 4096, seed=2)
+    drawn = elasticity_draws(world, 64 if device()[0] == "cpu" else 4096, seed=2)
     shock = _duty(world)
 
     def check(batch: Any) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import newton_krylov
@@ -18,9 +17,8 @@ from scipy.optimize import newton_krylov
 from counterpoise.core import Shock, World
 from counterpoise.core.errors import NotConvergedError
 from counterpoise.core.products import ProductShock, split_world
-from counterpoise.model import closure_named
-from counterpoise.model.products import product_base, product_markets
 from counterpoise.report.bench.prepared import Run
+from counterpoise.solver.products import conditions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,24 +100,11 @@ def scipy_root(world: World, shock: Shock, *, closure: str = "fixed_nominal", rt
     )
     rate = shock.tariff_rate_cf.to_numpy()[lines.origin, lines.destination, lines.product_sector[lines.product]]
     neutral = ProductShock.none(lines)
-    n, s = len(world.countries), len(world.sectors)
-    bound = closure_named(closure, world.countries)
-    with jax.enable_x64(True), ThreadPoolExecutor(max_workers=1) as pool:
-        base = product_base(ProductShock(lines, rate, neutral.iceberg_cost_hat, neutral.productivity_hat), 1)
-
-        def gap(x: Numbers) -> Numbers:
-            wage, price, output = x[:n], x[n : n + s * n].reshape(s, n), x[n + s * n :].reshape(s, n)
-            at = product_markets(wage, price, output, base, bound, pool)
-            parts = at.gaps
-            labour = parts["labour_market"] + np.log((base.value_added * np.exp(wage)).sum() / base.value_added.sum())
-            return np.concatenate([labour, parts["price_index"].reshape(-1), parts["goods_market"].reshape(-1)])
-
-        found = np.asarray(
-            cast(Any, newton_krylov)(gap, np.zeros(n + 2 * s * n), f_tol=rtol, method="lgmres"), dtype=np.float64
-        )
-        price = found[n : n + s * n].reshape(s, n)
-        at = product_markets(found[:n], price, found[n + s * n :].reshape(s, n), base, bound, pool)
-    return at.income / base.income / np.exp((base.consumption_share * at.log_price).sum(axis=0))
+    changed = ProductShock(lines, rate, neutral.iceberg_cost_hat, neutral.productivity_hat)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        start, gap, real_income = conditions(changed, closure, pool)
+        found = np.asarray(cast(Any, newton_krylov)(gap, start, f_tol=rtol, method="lgmres"), dtype=np.float64)
+        return real_income(found)
 
 
 def gegravity_run(table: pd.DataFrame, regressors: Sequence[str]) -> Run:

@@ -8,14 +8,14 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
 from counterpoise.report.bench.cases import BENCHMARKS
 from counterpoise.report.bench.prepared import Prepared, Run
+from counterpoise.solver.lanes import device
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,8 +92,8 @@ def machine(speed: float) -> str:
     if info.is_file():
         models = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
         name = models[0] if models else name
-    device = cast(Any, jax.devices)()[0]
-    on = "" if device.platform == "cpu" else f", {device.device_kind}"
+    platform_of, kind = device()
+    on = "" if platform_of == "cpu" else f", {kind}"
     return f"{name}, {os.cpu_count()} cores, {speed / 1e9:.0f} GB/s read by one, load {os.getloadavg()[0]:.1f}{on}"
 
 
