@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from counterpoise.core.errors import InputError, LabelError, did_you_mean, raise_all
 from counterpoise.core.variables import variable
 
-__all__ = ["array_problems", "check_labels", "dim_labels", "index_of", "labelled"]
+__all__ = ["array_problems", "check_labels", "coordinates", "dim_labels", "index_of", "labelled"]
 
 Labels = Mapping[str, tuple[str, ...]]
 Numbers = NDArray[np.float64]
@@ -37,6 +38,16 @@ def check_labels(countries: Sequence[str], sectors: Sequence[str]) -> None:
         twice = sorted({str(label) for label in labels if list(labels).count(label) > 1})
         problems += [f"{kind} holds '{label}' more than once; labels must be unique" for label in twice]
     raise_all(LabelError, "the labels cannot be used", problems)
+
+
+def coordinates(dims: Sequence[str], labels: Labels) -> xr.Coordinates:
+    """Return the coordinates of some dimensions; the same labels give the same immutable indexes, made once."""
+    return _coordinates(tuple((dim, labels[dim]) for dim in dims))
+
+
+@lru_cache(maxsize=128)
+def _coordinates(labels: tuple[tuple[str, tuple[str, ...]], ...]) -> xr.Coordinates:
+    return xr.Coordinates({dim: list(names) for dim, names in labels})
 
 
 def index_of(labels: Sequence[str], wanted: str, kind: str) -> int:
@@ -80,9 +91,7 @@ def labelled(name: str, values: ArrayLike | xr.DataArray, labels: Labels) -> xr.
     bare = values.to_numpy() if isinstance(values, xr.DataArray) else values
     array: NDArray[Any] = np.array(bare, dtype=bool if row.unit == "bool" else np.float64)
     array.flags.writeable = False
-    return xr.DataArray(
-        array, dims=row.dims, coords={dim: list(labels[dim]) for dim in row.dims}, name=name, attrs={"unit": row.unit}
-    )
+    return xr.DataArray(array, dims=row.dims, coords=coordinates(row.dims, labels), name=name, attrs={"unit": row.unit})
 
 
 def array_problems(name: str, values: ArrayLike | xr.DataArray, labels: Labels, *, most: int = 8) -> list[str]:

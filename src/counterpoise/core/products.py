@@ -304,12 +304,12 @@ def split_world(
     if dropped.any():
         k, usd, cell = k[~dropped], usd[~dropped], cell[~dropped]
         given = None if given is None else given[~dropped]
-    detailed = np.bincount(cell, usd, flat.size)
+    detailed = np.bincount(cell, usd, flat.size).astype(np.float64)
     usd = usd * (flat / np.where(detailed > 0, detailed, 1.0))[cell]
     bare = np.flatnonzero((flat > 0) & (detailed <= 0))
     home = bare[(bare // s) // n == (bare // s) % n]
-    traded = np.bincount(k, usd, len(labels))
-    in_sector = np.bincount(sector_of, traded, s)
+    traded = np.bincount(k, usd, len(labels)).astype(np.float64)
+    in_sector = np.bincount(sector_of, traded, s).astype(np.float64)
     weights = np.divide(traded, in_sector[sector_of], out=np.zeros_like(traded), where=in_sector[sector_of] > 0)
     splits = in_sector[home % s] > 0
     rest = np.concatenate([bare[(bare // s) // n != (bare // s) % n], home[~splits]])

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from counterpoise.core.errors import InputError
-from counterpoise.core.labels import dim_labels, index_of
+from counterpoise.core.labels import coordinates, dim_labels, index_of
 from counterpoise.core.shock import Shock
 from counterpoise.core.variables import variable
 from counterpoise.core.world import World
@@ -104,7 +104,7 @@ class Solution:
         labels = dim_labels(self.world.countries, self.world.sectors)
         values = self.values[name].view()
         values.flags.writeable = False
-        coords = {dim: list(labels[dim]) for dim in row.dims}
+        coords = coordinates(row.dims, labels)
         return xr.DataArray(values, dims=row.dims, coords=coords, name=name, attrs={"unit": row.unit})
 
     @property

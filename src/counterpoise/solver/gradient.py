@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from counterpoise.core import Solution
 from counterpoise.core.errors import InputError, NotConvergedError, did_you_mean
-from counterpoise.core.labels import dim_labels, index_of
+from counterpoise.core.labels import coordinates, dim_labels, index_of
 from counterpoise.core.variables import variable
 from counterpoise.model import (
     OPTIONAL_PARTS,
@@ -270,14 +270,13 @@ def gradient(
     def array(name: str, values: Array | NDArray[np.float64] | None) -> xr.DataArray:
         dims = variable(name).dims
         assert values is not None
-        coords = {d: list(labels[d]) for d in dims}
-        return xr.DataArray(np.asarray(values), dims=dims, coords=coords, name=name)
+        return xr.DataArray(np.asarray(values), dims=dims, coords=coordinates(dims, labels), name=name)
 
     def trade(values: Array | None) -> NDArray[np.float64]:
         return np.moveaxis(np.asarray(values), 0, 2)
 
     slopes = answer.terms
-    spent = np.asarray(world.expenditure)
+    spent = (world.flow.to_numpy() * (1.0 + world.tariff_rate.to_numpy())).sum(axis=0)
     per_potential = (1.0 + world.tariff_rate.to_numpy()) / np.where(spent > 0, spent, 1.0)
     of_limit, of_part = np.zeros_like(per_potential), np.zeros_like(per_potential)
     if slopes.quotas is not None:
@@ -314,7 +313,7 @@ def state_of_solution(solution: Solution, terms: Terms) -> State:
         rent = wedge / (part + (1.0 - part) / (1.0 + shock.tariff_rate_cf.to_numpy()))
         seller = (1.0 + shock.export_tax_rate.to_numpy()) * (1.0 + part * rent)
         taken = (values["flow_cf"] * (1.0 - 1.0 / seller)).sum(axis=(1, 2))
-        export_revenue = jnp.asarray(taken / world.value_added.sum("sector").to_numpy())
+        export_revenue = jnp.asarray(taken / (world.value_added_share.to_numpy() * output).sum(axis=1))
     if terms.quotas is not None:
         wedge = values["quota_wedge_rate"][tuple(quota_cells(world, shock).T)]
         scarcity = jnp.asarray(np.where(wedge > 0, np.log1p(wedge), -1.0))

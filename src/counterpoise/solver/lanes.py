@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from counterpoise.model import Baseline, Closure, Labour, Outcome, Terms, initial_state, outcome, sweep, trade_maps
 from counterpoise.solver.anderson import Anderson, Progress, accelerate, advance, begin, unfinished
 
-__all__ = ["Lanes", "Member", "Plan", "run_lanes"]
+__all__ = ["Lanes", "Member", "Plan", "device", "run_lanes"]
 
 Lanes = Literal["auto", "in_turn", "together"]
 """``in_turn`` for processors, ``together`` for GPUs; ``auto`` takes what fits the device."""
@@ -154,6 +154,12 @@ def _taken(tree: _T, places: NDArray[np.intp]) -> _T:
         return leaf[places]
 
     return cast(_T, jax.tree.map(pick, tree))
+
+
+def device() -> tuple[str, str]:
+    """Return what JAX runs on: ``cpu``, ``gpu`` or another platform, and its kind."""
+    first = cast(Any, jax.devices)()[0]
+    return str(first.platform), str(first.device_kind)
 
 
 def run_lanes(

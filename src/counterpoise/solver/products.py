@@ -28,7 +28,7 @@ from counterpoise.model.products import ProductBase, ProductMarkets, product_bas
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ProductSolution", "solve_products"]
+__all__ = ["ProductSolution", "conditions", "solve_products"]
 
 Numbers = NDArray[np.float64]
 
@@ -183,6 +183,45 @@ def solve_products(
     return ProductSolution(
         shock, bound.name, residuals, steps, time.perf_counter() - began, _flows(shock, at), _values(wage, at, arrays)
     )
+
+
+def conditions(
+    shock: ProductShock, closure: Closure | str, pool: ThreadPoolExecutor
+) -> tuple[Numbers, Callable[[Numbers], Numbers], Callable[[Numbers], Numbers]]:
+    """Return the equilibrium as a bare root-finding problem, for other programs to solve.
+
+    Parameters
+    ----------
+    shock, closure
+        As in `solve_products`.
+    pool
+        Threads to use.
+
+    Returns
+    -------
+    The start; the function whose root is the equilibrium; and real income over baseline (N,) at a point. Points are log
+    wages (N,), log prices and log output (S, N), one after the other.
+    """
+    world = shock.base.world
+    n, s = len(world.countries), len(world.sectors)
+    bound = closure_named(closure, world.countries)
+    with jax.enable_x64(True):
+        arrays = product_base(shock, 1)
+
+    def markets(x: Numbers) -> ProductMarkets:
+        price, output = x[n : n + s * n].reshape(s, n), x[n + s * n :].reshape(s, n)
+        return product_markets(x[:n], price, output, arrays, bound, pool)
+
+    def gap(x: Numbers) -> Numbers:
+        gaps = markets(x).gaps
+        scale = np.log((arrays.value_added * np.exp(x[:n])).sum() / arrays.value_added.sum())
+        blocks = (gaps["price_index"].reshape(-1), gaps["goods_market"].reshape(-1))
+        return np.concatenate([gaps["labour_market"] + scale, *blocks])
+
+    def real_income(x: Numbers) -> Numbers:
+        return _values(x[:n], markets(x), arrays)["welfare_hat"]
+
+    return np.zeros(n + 2 * s * n), gap, real_income
 
 
 def _image(wage: Numbers, price: Numbers, output: Numbers, at: ProductMarkets, base: ProductBase) -> Numbers:

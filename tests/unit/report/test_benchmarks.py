@@ -7,7 +7,7 @@ import pytest
 
 from counterpoise.core import Shock
 from counterpoise.core.errors import InputError
-from counterpoise.report.benchmarks import BENCHMARKS, measure, nested_loops
+from counterpoise.report.bench import BENCHMARKS, markdown, measure, nested_loops, scipy_root
 from counterpoise.solver import solve
 from tests.unit.core.test_world import small_world
 
@@ -19,11 +19,23 @@ def test_the_textbook_loops_and_the_engine_agree() -> None:
     np.testing.assert_allclose(solve(world, shock, closure="fixed_nominal").welfare_hat, expected, rtol=1e-8)
 
 
+def test_scipys_root_finder_and_the_engine_agree() -> None:
+    world = small_world()
+    shock = Shock.none(world).with_tariff(0.5, origin="AAA", destination="BBB")
+    expected = scipy_root(world, shock)
+    np.testing.assert_allclose(solve(world, shock, closure="fixed_nominal").welfare_hat, expected, rtol=1e-8)
+
+
 def test_a_case_is_checked_and_then_timed_beside_its_opponent() -> None:
-    row = measure(["gradient"], repeats=1).iloc[0]
+    table = measure(["gradient"], repeats=1)
+    row = table.iloc[0]
     assert row["opponent"] == "one solve"
     assert row["warm_ms"] > 0
     assert row["opponent_ms"] > 0
+    page = markdown(table).splitlines()
+    assert page[0].startswith("Machine: ")
+    assert page[2].count("|") == page[4].count("|")
+    assert "one solve" in page[4]
 
 
 def test_an_unknown_case_is_met_with_the_known_ones() -> None:
