@@ -74,7 +74,8 @@ def test_every_instrument_against_finite_differences(wanted: tuple[str, ...], la
     assert solution.quotas_table()["binds"].tolist() == [True, False]
     found = gradient(solution, wanted)
     for name in INSTRUMENTS:
-        slopes, base = getattr(found, name).to_numpy(), getattr(shock, name).to_numpy()
+        slopes: np.ndarray = getattr(found, name).to_numpy()
+        base: np.ndarray = getattr(shock, name).to_numpy()
         for cell in cells_to_try(name, shock):
             unit = base[cell] if name in ("potential_flow", "quota_limit") else 1.0
             value = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,17 @@ from tests.unit.core.test_world import small_world
 
 WORLD = small_world()
 NONE = Shock.none(WORLD)
-LINE = {"origin": "AAA", "destination": "BBB", "sector": "cloth"}
+
+
+class Line(TypedDict):
+    """Where an instrument is set."""
+
+    origin: str
+    destination: str
+    sector: str
+
+
+LINE: Line = {"origin": "AAA", "destination": "BBB", "sector": "cloth"}
 AT = (0, 1, 1)
 FLOW = float(WORLD.flow.to_numpy()[AT])
 RTOL = 1e-12
