@@ -234,13 +234,19 @@ def optimal_tariff(
         if progress is not None:
             progress(f"start {k + 1}", k, len(begins))
         ends.append(play(economy, begin, choice))
-    settled = [end for end in ends if end.settled]
+    before = solve_variant(economy, economy.with_tariffs(factor, "tariffs in force"))
+    held = _yardstick(economy, factor, choice, player)
+    # First-order conditions hold at a minimum too: what is worse than a choice at hand is no optimum.
+    for rate in _STARTS:
+        if any(end.settled and float(end.gain[0]) >= held - 1e-9 for end in ends):
+            break
+        ends.append(play(economy, _uniform(factor, choice, 0, rate), choice))
+    settled = [end for end in ends if end.settled and float(end.gain[0]) >= held - 1e-9]
     if not settled:
         raise NotConvergedError(unsettled(economy, [country], ends[0]))
     welfare = [float(end.gain[0]) for end in settled]
     best = settled[int(np.argmax(welfare))]
     solution = solve_variant(economy, economy.with_tariffs(best.factor, _NOTE), start=best.x)
-    before = solve_variant(economy, economy.with_tariffs(factor, "tariffs in force"))
     rate = solution.shock.tariff_rate_cf.sel(destination=country, drop=True).rename("tariff_rate")
     own = np.log(best.factor[:, player][choice.free[:, 0]])
     return OptimalTariff(
@@ -449,6 +455,18 @@ def factor_in_force(economy: Economy, shock: Shock | None) -> Numbers:
     given = economy.in_force if shock is None else shock
     given.require_labels(economy.world)
     return 1.0 + given.tariff_rate_cf.to_numpy()
+
+
+def _yardstick(economy: Economy, factor: Numbers, choice: Choice, player: int) -> float:
+    """Return the log welfare of a choice at hand: the tariffs in force, brought within bounds and ties."""
+    own = np.clip(np.log(factor[:, player]), *choice.limits)
+    for group in np.unique(choice.group[choice.free]):
+        lines = (choice.free & (choice.group == group))[:, 0]
+        own[lines] = own[lines].mean()
+    allowed = factor.copy()
+    allowed[:, player] = np.where(choice.free[:, 0], np.exp(own), factor[:, player])
+    found = solve_variant(economy, economy.with_tariffs(allowed, "tariffs in force, as they could be chosen"))
+    return float(np.log(found.values["welfare_hat"][player]))
 
 
 def _uniform(factor: Numbers, choice: Choice, k: int, rate: float) -> Numbers:

@@ -7,7 +7,7 @@ closure and labour supply; what else a shock changes (costs, productivity, embar
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from counterpoise.model import (
     FixedLabour,
     Labour,
     Outcome,
+    State,
     Terms,
     Trade,
     baseline_of,
@@ -86,15 +87,19 @@ def main_economy(
     bound, supplied = closure_named(closure, world.countries), labour or FixedLabour()
     with jax.enable_x64(True):
         base = MainBase(baseline_of(world), terms_of(world, shock))
-        variant = _main_variant(bound, supplied, len(world.countries), len(world.sectors))
+        still = initial_state(len(world.countries), len(world.sectors), base.terms)
+        shapes = tuple(None if part is None else part.shape for part in still)
+        variant = _main_variant(bound, supplied, shapes)
         return Economy(world, variant, base, bound.name, supplied, background=shock, main_closure=bound)
 
 
 @lru_cache(maxsize=64)
-def _main_variant(closure: Closure, labour: Labour, countries: int, sectors: int) -> Variant:
+def _main_variant(closure: Closure, labour: Labour, shapes: tuple[tuple[int, ...] | None, ...]) -> Variant:
     """Return the main model as functions of a flat state; one object for each choice of parts: it compiles once."""
     with jax.enable_x64(True):
-        still, state_of = ravel_pytree(initial_state(countries, sectors))
+        still, state_of = ravel_pytree(
+            State(*cast("list[Array]", [None if shape is None else jnp.zeros(shape) for shape in shapes]))
+        )
 
     def start(base: MainBase) -> Array:
         return still
