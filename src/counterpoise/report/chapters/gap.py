@@ -7,6 +7,7 @@ import pandas as pd
 from counterpoise.core.errors import DataError, InputError
 from counterpoise.measure.gap import GapTable, gap
 from counterpoise.measure.order import closing_multiple, closing_share_of_growth, fuel_share, order_cover
+from counterpoise.measure.value_added import value_added_balance
 from counterpoise.report.chapters.words import bn, name, share
 from counterpoise.report.document import Section, TableBlock
 from counterpoise.report.figure import Figure, Mark
@@ -56,6 +57,7 @@ def gap_chapter(story: Story) -> Section:
             else f"In {year} {seller} sold {buyer} {bn(sold)} and bought {bn(bought)}."
         ),
         *_truths(story),
+        _in_value_added(story),
     ]
     return Section(
         id="gap",
@@ -90,6 +92,17 @@ def _truths(story: Story) -> list[str]:
             " total."
         ),
     ]
+
+
+def _in_value_added(story: Story) -> str:
+    """Return what the gap is in value added, with services, beside gross trade."""
+    totals = value_added_balance(story.world, story.seller, story.buyer).totals
+    seller, buyer = name(story.seller), name(story.buyer)
+    return (
+        f"Counted by whose work is in the goods and services, {buyer}'s final buyers pay {seller} "
+        f"**{bn(totals['a_in_b_usd'])}** a year and {seller}'s pay {buyer} **{bn(totals['b_in_a_usd'])}**: a gap of "
+        f"**{bn(totals['value_added_gap_usd'])}** in value added, beside {bn(totals['gap_usd'])} in gross trade."
+    )
 
 
 def _year_words(period: str) -> str:
