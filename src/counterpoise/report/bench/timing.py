@@ -51,9 +51,9 @@ def measure(
     Returns
     -------
     One row per case: case, what, size, prepare_s (data and opponents made ready), first_ms (compiling or the cache of
-    what was compiled included), warm_ms, median_ms, processor_ms (all threads, mean of the runs), aim_ms, opponent, opponent_ms, ratio (opponent over ours), sweeps,
-    memory_bound_ms (bytes the sweeps must read over the measured bandwidth), of_limit (that over ours), peak_mb of the
-    process so far, machine.
+    what was compiled included), warm_ms, median_ms, processor_ms (all threads, mean of the runs), aim_ms, opponent,
+    opponent_ms, ratio (opponent over ours), sweeps, memory_bound_ms (bytes the sweeps must read over the measured
+    bandwidth), of_limit (that over ours), peak_mb of the process so far, machine.
 
     Raises
     ------
@@ -159,8 +159,8 @@ def markdown(table: pd.DataFrame) -> str:
         return "–" if not np.isfinite(read) else f"{read:,.{decimals}f}"
 
     head = (
-        "| case | size | times faster than | ratio | aim met by | ours, ms | aim, ms | median, ms | processor, ms | first call, ms | "
-        "share of the limit of memory | peak so far, MB |"
+        "| case | size | times faster than | ratio | aim met by | ours, ms | aim, ms | median, ms | processor, ms | "
+        "first call, ms | share of the limit of memory | peak so far, MB |"
     )
     lines = [f"Machine: {table['machine'].iloc[0]}.", "", head, "|---|---|---|" + "---:|" * 9]
     for row in table.to_dict("records"):
