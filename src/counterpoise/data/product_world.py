@@ -208,7 +208,8 @@ def _fill(connection: duckdb.DuckDBPyConnection, sources: Sources) -> list[str]:
     done = float(kept[1]) / 1e12
     notes = [
         f"BACI 2024 lacks the imports of {', '.join(absent)}: filled with {kept[0]:,} lines ({done:.2f} tn USD) from "
-        "the US Census file and the totals of 2023 moved by the exporter's growth; the latter's products are those of the "
+        "the US Census file and the totals of 2023 moved by the exporter's growth; the latter's products are "
+        "those of the "
         f"exporter's mix, not reported. {lost[0]:,} filled lines under {_LEAST_FILLED} USD and {unfilled / 1e9:,.1f} "
         "bn USD of exporters without a mix are left out"
     ]
@@ -217,7 +218,8 @@ def _fill(connection: duckdb.DuckDBPyConnection, sources: Sources) -> list[str]:
     ).fetchall()[0]
     if newer[0]:
         notes.append(
-            f"{newer[0]:,} codes ({float(newer[1]) / 1e9:,.0f} bn USD) stand in the US file alone, which is of HS 2022: they "
+            f"{newer[0]:,} codes ({float(newer[1]) / 1e9:,.0f} bn USD) stand in the US file alone, which is "
+            f"of HS 2022: they "
             "compete with the older codes of the same goods only through the sector"
         )
     if silent:
