@@ -207,18 +207,20 @@ def _fill(connection: duckdb.DuckDBPyConnection, sources: Sources) -> list[str]:
     unfilled = asked - float(kept[1]) - float(lost[1])
     done = float(kept[1]) / 1e12
     notes = [
-        f"BACI 2024 lacks the imports of {', '.join(absent)}: filled with {kept[0]:,} lines ({done:.2f} tn USD) from the "
-        "US Census file and the totals of 2023 moved by the exporter's growth; the latter's products are those of the "
-        f"exporter's mix, not reported. {lost[0]:,} filled lines under {_LEAST_FILLED} USD and {unfilled / 1e9:,.1f} bn "
-        "USD of exporters without a mix are left out"
+        f"BACI 2024 lacks the imports of {', '.join(absent)}: filled with {kept[0]:,} lines ({done:.2f} tn USD) from "
+        "the US Census file and the totals of 2023 moved by the exporter's growth; the latter's products are "
+        "those of the "
+        f"exporter's mix, not reported. {lost[0]:,} filled lines under {_LEAST_FILLED} USD and {unfilled / 1e9:,.1f} "
+        "bn USD of exporters without a mix are left out"
     ]
     newer = connection.execute(
         "SELECT count(DISTINCT hs6), coalesce(sum(value_usd), 0) FROM filled WHERE hs6 NOT IN (SELECT hs6 FROM baci)"
     ).fetchall()[0]
     if newer[0]:
         notes.append(
-            f"{newer[0]:,} codes ({float(newer[1]) / 1e9:,.0f} bn USD) stand in the US file alone, which is of HS 2022: "
-            "they compete with the older codes of the same goods only through the sector"
+            f"{newer[0]:,} codes ({float(newer[1]) / 1e9:,.0f} bn USD) stand in the US file alone, which is "
+            f"of HS 2022: they "
+            "compete with the older codes of the same goods only through the sector"
         )
     if silent:
         notes.append(f"no imports are known of {', '.join(silent)}: they sell but buy nothing abroad")

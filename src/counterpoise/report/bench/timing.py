@@ -51,9 +51,9 @@ def measure(
     Returns
     -------
     One row per case: case, what, size, prepare_s (data and opponents made ready), first_ms (compiling or the cache of
-    what was compiled included), warm_ms, median_ms, aim_ms, opponent, opponent_ms, ratio (opponent over ours), sweeps,
-    memory_bound_ms (bytes the sweeps must read over the measured bandwidth), of_limit (that over ours), peak_mb of the
-    process so far, machine.
+    what was compiled included), warm_ms, median_ms, processor_ms (all threads, mean of the runs), aim_ms, opponent,
+    opponent_ms, ratio (opponent over ours), sweeps, memory_bound_ms (bytes the sweeps must read over the measured
+    bandwidth), of_limit (that over ours), peak_mb of the process so far, machine.
 
     Raises
     ------
@@ -106,7 +106,10 @@ def _timed(case: Prepared, repeats: int, speed: float) -> dict[str, object]:
     case.check(answer)
     if case.opponent is not None and theirs[0] < _LONG:
         theirs += _times(case.opponent, 1)
-    taken = _times(case.run, min(repeats, case.most_repeats))
+    runs = min(repeats, case.most_repeats)
+    spent = _processor_time()
+    taken = _times(case.run, runs)
+    spent = _processor_time() - spent
     warm = min(taken)
     other = min(theirs, default=float("nan"))
     sweeps = case.sweeps(answer) if case.sweeps is not None else 0
@@ -116,6 +119,7 @@ def _timed(case: Prepared, repeats: int, speed: float) -> dict[str, object]:
         "first_ms": 1e3 * first,
         "warm_ms": 1e3 * warm,
         "median_ms": 1e3 * float(np.median(taken)),
+        "processor_ms": 1e3 * spent / runs,
         "opponent": case.opponent_name,
         "opponent_ms": 1e3 * other,
         "ratio": other / warm,
@@ -123,6 +127,12 @@ def _timed(case: Prepared, repeats: int, speed: float) -> dict[str, object]:
         "memory_bound_ms": 1e3 * bound,
         "of_limit": bound / warm,
     }
+
+
+def _processor_time() -> float:
+    """Return the time that processors have worked for this process and its children, seconds, all threads together."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
 
 
 def _times(run: Run, repeats: int) -> list[float]:
@@ -149,10 +159,10 @@ def markdown(table: pd.DataFrame) -> str:
         return "–" if not np.isfinite(read) else f"{read:,.{decimals}f}"
 
     head = (
-        "| case | size | times faster than | ratio | aim met by | ours, ms | aim, ms | median, ms | first call, ms | "
-        "share of the limit of memory | peak so far, MB |"
+        "| case | size | times faster than | ratio | aim met by | ours, ms | aim, ms | median, ms | processor, ms | "
+        "first call, ms | share of the limit of memory | peak so far, MB |"
     )
-    lines = [f"Machine: {table['machine'].iloc[0]}.", "", head, "|---|---|---|" + "---:|" * 8]
+    lines = [f"Machine: {table['machine'].iloc[0]}.", "", head, "|---|---|---|" + "---:|" * 9]
     for row in table.to_dict("records"):
         aim = float(row["aim_ms"])
         cells = [
@@ -164,6 +174,7 @@ def markdown(table: pd.DataFrame) -> str:
             number(row["warm_ms"]),
             number(aim),
             number(row["median_ms"]),
+            number(row["processor_ms"]),
             number(row["first_ms"], 0),
             "–" if not np.isfinite(float(row["of_limit"])) else f"{100 * float(row['of_limit']):.0f} %",
             number(row["peak_mb"], 0),
