@@ -91,7 +91,7 @@ class OptimalTariff:
     spread_pct
         Difference of welfare between the best and the worst start that converged, percent.
     starts_settled, starts
-        How many starts ended at first-order conditions, and how many there were.
+        How many starts ended at first-order conditions no worse than the choices at hand, and how many there were.
     sweeps, seconds
         Joint sweeps over all starts, and wall time.
     """

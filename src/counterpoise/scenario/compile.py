@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -153,7 +154,13 @@ def product_detail(world: World, products: pd.DataFrame | None = None) -> Produc
     products
         As in `compile_scenario`.
     """
-    return ProductDetail(world, _products(world) if products is None else products)
+    return _own_detail(world) if products is None else ProductDetail(world, products)
+
+
+@lru_cache(maxsize=2)
+def _own_detail(world: World) -> ProductDetail:
+    """Return the lines of a world from the embedded table, once for all scenarios that are compiled for it."""
+    return ProductDetail(world, _products(world))
 
 
 def _products(world: World) -> pd.DataFrame | None:

@@ -360,7 +360,7 @@ def test_the_process_keeps_data_and_messages_apart(tmp_path: Path) -> None:
     done = run_process("gap", "RUS", "IND", "--by", "hs2", "--json", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["a"] == "RUS"
-    refused = run_process("gap", "RUS", "IDN", "--by", "hs2", folder=tmp_path)
+    refused = run_process("gap", "RUS", "IDX", "--by", "hs2", folder=tmp_path)
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert refused.stderr.startswith("counterpoise: 'IDN' lies inside the region 'ASEAN'")
+    assert refused.stderr.startswith("counterpoise: unknown country 'IDX'; did you mean 'IND'?")
     assert "\x1b[" not in run_process("gap", "RUS", "IND", folder=tmp_path).stdout

@@ -14,7 +14,7 @@ from counterpoise.report.studies import Studies
 
 def test_each_study_has_a_headline_with_numbers(flagship: StoryResult) -> None:
     heads = [line.split(":")[0] for line in flagship.headlines]
-    assert heads == ["Obstacles", "Settlement", "Fund"]
+    assert heads == ["Obstacles", "Settlement", "Fund", "Way back"]
     for line in flagship.headlines:
         assert any(letter.isdigit() for letter in line)
         assert "**" not in line

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from counterpoise.core.errors import InputError
-from counterpoise.core.storage import atomic_path
 from counterpoise.faces.cli.options import AsJson, Output, SourcesFolder
 from counterpoise.faces.cli.show import number, print_json, print_table, progress, say, write_table
 
@@ -83,6 +82,8 @@ def _into(page: Path, table: str) -> None:
     InputError
         If the page is missing or lacks the marks.
     """
+    from counterpoise.core.storage import atomic_path
+
     text = page.read_text(encoding="utf-8") if page.is_file() else ""
     before, begin, rest = text.partition(_MARKS[0])
     _, end, after = rest.partition(_MARKS[1])
