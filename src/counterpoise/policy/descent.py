@@ -5,12 +5,13 @@ At a point u the goal f and the limits h >= 0 are replaced by their second-order
     min  f' d + d' F d / 2 + mu e   so that   h + h' d + d' H d / 2 + e >= 0,  e >= 0,  0 <= u + d <= 1,  |d| <= radius
 
 with an elastic e, so that every such problem has a solution. A step is taken when the exact penalty function falls as
-the model foretold (Fletcher 1987); near the end the model's Newton step on the limits that bind makes it converge fast.
+the model foretold (Fletcher 1987). Second derivatives are taken anew only where the descent slows; between, every step
+corrects them by what it showed. Near the end the model's Newton step on the limits that bind makes it converge fast.
 
 References
 ----------
 Fletcher (1987), Practical Methods of Optimization, ch. 12.4 and 14.4; Conn, Gould and Toint (2000), Trust-Region
-Methods, ch. 15.
+Methods, ch. 15; Conn, Gould and Toint (1991), Mathematical Programming 50, for corrections of rank one.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _RADIUS = 0.3
 _SMALLEST = 1e-9
 """Trust region at which a descent gives up: no step improves the goal."""
 
-_SLOW = 0.3
+_SLOW = 0.7
 """Residual of the conditions over the one before, above which second derivatives are taken anew."""
 
 _ENOUGH = 0.1
@@ -47,6 +48,15 @@ _NOISE = 1e-9
 
 _CLOSE = 1e-2
 """Slack below which a limit may carry a multiplier while the descent is under way."""
+
+_MET = 5e-10
+"""Violation of a limit, over its scale, up to which it counts as kept: values are known far better than slopes."""
+
+_STILL = 1e-7
+"""Step below which differences of slopes say more of rounding than of second derivatives."""
+
+_SKEW = 1e-3
+"""Cosine between a step and what it missed below which a correction of rank one would blow up."""
 
 _AT_BOUND = 1e-9
 """Distance below which a lever is put on its bound."""
@@ -83,7 +93,7 @@ def seek(
     limits: tuple[Limit, ...],
     goal: Goal,
     *,
-    accuracy: float = 1e-9,
+    accuracy: float = 1e-7,
     gain: float = 0.0,
     max_steps: int = 60,
 ) -> Floats:
@@ -96,7 +106,7 @@ def seek(
     start
         Scaled variables (L,).
     accuracy
-        Residual of the optimality conditions at which to stop.
+        Residual of the optimality conditions at which to stop, limits being kept.
     gain
         Fall of the goal still to be expected at which to stop, too.
     max_steps
@@ -105,14 +115,18 @@ def seek(
     u = best = np.clip(start, 0.0, 1.0)
     radius, penalty, before, least = _RADIUS, 0.0, np.inf, np.inf
     bends, fresh = programme.last_bend(limits, goal), False
+    earlier: tuple[Floats, Floats, Floats] | None = None
     for _ in range(max_steps):
         programme.differentiate(u, limits, goal)
         slope, slack = programme.goal_slope(goal, u), programme.slack(u, limits)
         slack_slope = programme.slack_slope(u, limits)
+        if bends is not None and earlier is not None and not fresh:
+            bends = _corrected(bends, u - earlier[0], slope - earlier[1], slack_slope - earlier[2])
+        earlier = (u, slope, slack_slope)
         found = optimality(slope, slack, slack_slope, u, programme.range > 0, near=_CLOSE)
         if found.worst < least:
             best, least = u, found.worst
-        if found.worst <= accuracy or radius <= _SMALLEST:
+        if (found.worst <= accuracy and found.feasibility <= _MET) or radius <= _SMALLEST:
             break
         penalty = max(penalty, 2.0 * float(np.max(found.multipliers * found.size, initial=0.0)), found.size)
         if bends is None or (not fresh and found.worst > _SLOW * before):
@@ -142,6 +156,28 @@ def seek(
         else:
             bends, before = None, np.inf
     return best
+
+
+def _corrected(bends: tuple[Floats, Floats], moved: Floats, turned: Floats, limits: Floats) -> tuple[Floats, Floats]:
+    """Correct second derivatives by what a step showed of them: the symmetric update of rank one.
+
+    Parameters
+    ----------
+    bends
+        Of the goal (L, L) and of m limits (m, L, L), before the step.
+    moved, turned, limits
+        The step (L,), and what it changed in the slope of the goal (L,) and of the limits (m, L).
+    """
+    size = float(np.linalg.norm(moved))
+    if size <= _STILL:
+        return bends
+    out: list[Floats] = []
+    for bend, seen in zip((bends[0], *bends[1]), (turned, *limits), strict=True):
+        missed = seen - bend @ moved
+        along = float(missed @ moved)
+        sound = abs(along) > _SKEW * size * float(np.linalg.norm(missed))
+        out.append(bend + np.outer(missed, missed) / along if sound else bend)
+    return out[0], np.stack(out[1:]) if len(out) > 1 else bends[1]
 
 
 def _merit(goal: float, slack: Floats, penalty: float) -> float:
