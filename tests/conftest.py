@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +26,10 @@ SEED = 20251003
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+# Tests neither read nor fill the cache of whoever runs them.
+os.environ["COUNTERPOISE_CACHE"] = tempfile.mkdtemp(prefix="counterpoise-cache-")
+atexit.register(shutil.rmtree, os.environ["COUNTERPOISE_CACHE"], ignore_errors=True)
+
 # The same examples on every machine, and no deadline: the first call of a compiled function is slow.
 hypothesis.settings.register_profile("house", derandomize=True, deadline=None, print_blob=True)
 hypothesis.settings.load_profile("house")
@@ -37,6 +43,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="folder of the raw sources (with data/ and facts/); else $COUNTERPOISE_DATA, else ../shared",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file on one worker, and all that read the flagship's report: it is made once."""
+    for item in items:
+        reads_report = "flagship" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("flagship" if reads_report else str(item.path)))
 
 
 @pytest.fixture(scope="session")

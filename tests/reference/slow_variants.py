@@ -5,7 +5,9 @@ No code is shared with the package: loops, levels instead of maps, and every unk
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,8 +81,10 @@ def solve_profits(flow: Numbers, rate: Numbers, rate_cf: Numbers, sigma: Numbers
     found = root(gaps, np.zeros(2 * n), tol=1e-13)
     assert np.max(np.abs(found.fun)) < 1e-9, found
     w, e, price, _, new = parts(found.x)
-    index = np.array([np.prod([price[j, s] ** (spent[j, s] / total[j]) for s in range(sectors)]) for j in range(n)])
-    return SlowVariant(w, index, e / index, new, np.ones(n))
+    index: Numbers = np.array(
+        [np.prod([price[j, s] ** (spent[j, s] / total[j]) for s in range(sectors)]) for j in range(n)], float
+    )
+    return SlowVariant(w, index, e / index, new, np.ones(len(wages)))
 
 
 def solve_margin(
@@ -131,19 +135,19 @@ def solve_margin(
             tax_hat = 1 / (1 - revenue[i] / bill[i]) if relief else 1.0
             out.append(labour[i] - (tax_hat * w[i] / price[i]) ** kappa)
             out.append(price[i] - (e[i] / w[i]) ** (1 - phi[i]) * sums[i] ** (-1 / epsilon))
-        out[0] = float(np.mean((price - 1) * spent) / spent.mean())
+        out[0] = float(((price - 1) * spent).sum() / spent.sum())
         return np.array(out)
 
+    x, off = np.zeros(4 * n), np.inf
     for steps in (1, 5, 20):
         x = np.zeros(4 * n)
         for step in range(1, steps + 1):
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                found = root(gaps, x, args=(rate_cf * step / steps,), tol=1e-13)
-            x = found.x
-        if np.max(np.abs(found.fun)) < 1e-9:
+                x, off = _zero(gaps, x, rate_cf * step / steps)
+        if off < 1e-9:
             break
     else:
-        raise AssertionError(f"the slow reference found no equilibrium: {found}")
+        raise AssertionError(f"the slow reference found no equilibrium: off by {off}")
     w, _, labour, price, new, revenue, _ = parts(x, rate_cf)
     bill = w * labour * earned
     tax = revenue / bill if relief else np.zeros(n)
@@ -152,3 +156,9 @@ def solve_margin(
     real = (revenue + bill + transfer * bill.sum() / earned.sum()) / consumed
     welfare = delta * real / price + (1 - delta) * w * labour / price
     return SlowVariant(w, price, welfare, new[:, :, None], labour)
+
+
+def _zero(gaps: Callable[[Numbers, Numbers], Numbers], start: Numbers, rate: Numbers) -> tuple[Numbers, float]:
+    """Return where the gaps vanish, and the largest that is left."""
+    found = cast(Any, root(gaps, start, args=(rate,), tol=1e-13))
+    return np.asarray(found.x, dtype=np.float64), float(np.max(np.abs(found.fun)))

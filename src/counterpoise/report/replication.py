@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -303,7 +303,7 @@ def _cleared_prices(world: World, shock: Shock, steps: int = 30) -> Numbers:
     kappa = (factor / (1.0 + world.tariff_rate.to_numpy()) * shock.iceberg_cost_hat.to_numpy())[:, :, 0]
     reach = np.where(shock.embargo.to_numpy()[:, :, 0], 0.0, paid / spent * kappa**-theta)
     weight = output / output.sum()
-    logs = np.zeros(len(output))
+    logs: Numbers = np.zeros(len(output))
     for _ in range(steps):
         pull = reach * np.exp(logs)[:, None]
         share = pull / pull.sum(axis=0)
@@ -313,7 +313,7 @@ def _cleared_prices(world: World, shock: Shock, steps: int = 30) -> Numbers:
             break
         # A common factor of x moves nothing: the weights pin it down.
         slope = np.eye(len(output)) - sales / sales.sum(axis=1, keepdims=True) @ share.T + weight
-        logs = logs - np.linalg.solve(slope, excess - excess @ weight)
+        logs = logs - cast(Numbers, cast(Any, np.linalg).solve(slope, excess - excess @ weight))
     return np.exp(-(logs - logs @ weight) / theta)
 
 

@@ -146,7 +146,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class StoryResult:
-    """The answer, the headlines of the studies beside it, their numbers, and where all of it is written."""
+    """The answer, the headlines of the studies beside it, their numbers, where it is written, and when it finished."""
 
     sentences: tuple[str, ...]
     headlines: tuple[str, ...]
@@ -154,6 +154,7 @@ class StoryResult:
     html_path: Path
     workbook_path: Path
     manifest_path: Path
+    finished: str
 
 
 def run_story(scenario: Scenario, out_dir: Path, progress: Tell | None = None, *, seed: int = 0) -> StoryResult:
@@ -203,7 +204,9 @@ def run_story(scenario: Scenario, out_dir: Path, progress: Tell | None = None, *
         progress("writing", 3, 3)
     sentences = tuple(sentence.replace("**", "") for sentence in document.sentences)
     headlines = tuple(words.replace("**", "") for words in headlines_of(story.studies))
-    return StoryResult(sentences, headlines, studies, html_path, workbook_path, manifest_path)
+    return StoryResult(
+        sentences, headlines, studies, html_path, workbook_path, manifest_path, str(manifest["finished"])
+    )
 
 
 def tell(scenario: Scenario, progress: Tell | None = None, *, seed: int = 0) -> Story:

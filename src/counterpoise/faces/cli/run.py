@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from counterpoise.faces.cli.options import AsJson, AsOf, Closure, Offline, Output, Seed, Settings, overrides_of
-from counterpoise.faces.cli.show import folder, print_json, progress
+from counterpoise.faces.cli.show import folder, jsonable, print_json, progress, say
 
 __all__ = ["FLAGSHIP", "run"]
 
@@ -25,35 +25,49 @@ def run(
     output: Output = None,
     seed: Seed = 0,
     offline: Offline = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Solve anew what was already answered.")] = False,
 ) -> None:
-    """Tell the whole story of a scenario in five sentences, with what stands beside it, and write the report."""
+    """Tell the whole story of a scenario in five sentences, with what stands beside it, and write the report.
+
+    A question that was already answered, by the same program on the same data, is not solved again: its report is
+    written once more.
+    """
     from counterpoise.faces.cli.runtime import prepare
+    from counterpoise.report.memory import Remembered, fingerprint, recall, remember
     from counterpoise.scenario import load_scenario
 
     chosen = load_scenario(scenario, overrides=overrides_of(settings, closure=closure, as_of=as_of))
     target = folder(output if output is not None else Path("counterpoise-out") / chosen.name)
-    prepare()
-    from counterpoise.report.story import run_story
+    key = fingerprint(chosen, seed)
+    known = None if fresh else recall(key, target)
+    if known is not None:
+        say(f"this question was answered on {known.finished} and nothing has changed; --fresh solves it anew")
+    else:
+        prepare()
+        from counterpoise.report.story import run_story
 
-    with progress(chosen.name) as tell:
-        story = run_story(chosen, target, tell, seed=seed)
+        with progress(chosen.name) as tell:
+            story = run_story(chosen, target, tell, seed=seed)
+        known = Remembered(story.sentences, story.headlines, jsonable(story.studies), story.finished)
+        remember(key, target, known)
     if as_json:
-        paths = {"report": story.html_path, "workbook": story.workbook_path, "manifest": story.manifest_path}
         print_json(
             {
                 "scenario": chosen.name,
-                "sentences": list(story.sentences),
-                "headlines": list(story.headlines),
-                "studies": story.studies,
-                **{k: str(v) for k, v in paths.items()},
+                "sentences": list(known.sentences),
+                "headlines": list(known.headlines),
+                "studies": known.studies,
+                "report": str(target / "report.html"),
+                "workbook": str(target / "report.xlsx"),
+                "manifest": str(target / "manifest.json"),
             }
         )
         return
-    for sentence in story.sentences:
+    for sentence in known.sentences:
         typer.echo(sentence)
-    if story.headlines:
+    if known.headlines:
         typer.echo()
-    for headline in story.headlines:
+    for headline in known.headlines:
         typer.echo(headline)
     typer.echo()
-    typer.echo(str(story.html_path))
+    typer.echo(str(target / "report.html"))

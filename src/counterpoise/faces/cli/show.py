@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-__all__ = ["bn", "console", "folder", "number", "print_json", "print_table", "progress", "say", "write_table"]
+__all__ = [
+    "bn",
+    "console",
+    "folder",
+    "jsonable",
+    "number",
+    "print_json",
+    "print_table",
+    "progress",
+    "say",
+    "write_table",
+]
 
 _WIDTH_OF_FILES = 160
 
@@ -65,20 +76,21 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
 
 def print_json(value: object) -> None:
     """Print one JSON document; numbers that are not finite are null."""
-    typer.echo(json.dumps(_jsonable(value), ensure_ascii=False, indent=2, allow_nan=False))
+    typer.echo(json.dumps(jsonable(value), ensure_ascii=False, indent=2, allow_nan=False))
 
 
-def _jsonable(value: object) -> Any:
+def jsonable(value: object) -> Any:
+    """Return plain values that JSON has; numbers that are not finite are None."""
     if isinstance(value, Mapping):
-        return {str(k): _jsonable(v) for k, v in cast("Mapping[object, object]", value).items()}
+        return {str(k): jsonable(v) for k, v in cast("Mapping[object, object]", value).items()}
     if isinstance(value, list | tuple):
-        return [_jsonable(v) for v in cast("Sequence[object]", value)]
+        return [jsonable(v) for v in cast("Sequence[object]", value)]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, bool | int | float | str) or value is None:
         return value
     item = getattr(value, "item", None)
-    return _jsonable(item()) if callable(item) else str(value)
+    return jsonable(item()) if callable(item) else str(value)
 
 
 def folder(path: Path) -> Path:
@@ -113,7 +125,7 @@ def write_table(path: Path, frame: pd.DataFrame, *, document: object = None) -> 
             frame.to_parquet(temporary, index=False)
         else:
             content = frame.to_dict("records") if document is None else document
-            temporary.write_text(json.dumps(_jsonable(content), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(jsonable(content), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 class progress:
