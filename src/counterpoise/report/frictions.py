@@ -96,7 +96,8 @@ def frictions_section(
             1,
             f"In equilibrium effects interact: an obstacle taken away last moves more trade than one taken away first."
             f" Shapley values over {how} share out the {_bn(everything['trade_usd'])} bn USD that taking away all of"
-            f" them would add to trade a year; the gap would change by {_bn(everything['gap_usd'])} bn.",
+            f" them would add to trade both ways a year; what {a} sells to {b} minus what it buys there would move by"
+            f" {_bn(everything['gap_usd'])} bn.",
         )
     return Section(
         id=id,
@@ -384,7 +385,7 @@ def _attribution(report: FrictionReport, attribution: pd.DataFrame, id: str) -> 
         ),
         Figure(
             kind="bar",
-            title=f"What each obstacle does to the gap of {a} with {b}",
+            title=f"What taking each obstacle away does to the balance of {a} with {b}",
             subtitle=f"Change of what {a} sells to {b} minus what it buys, USD bn a year"
             + ("; bar: 95 % of the sampling error" if sampled else ""),
             data=bars if sampled else bars[["obstacle", "gap"]],
