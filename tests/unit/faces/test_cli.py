@@ -297,6 +297,7 @@ class Story:
     html_path: Path
     workbook_path: Path
     manifest_path: Path
+    finished: str = "2026-01-01T00:00:00+00:00"
 
 
 @pytest.fixture
@@ -333,6 +334,31 @@ def test_run_in_json(told: list[tuple[str, Path]], tmp_path: Path) -> None:
     assert printed["headlines"] == ["Beside."]
     assert printed["studies"] == {"fund": {"spent_usd": 1.0}}
     assert printed["report"] == str(tmp_path / "there" / "report.html")
+
+
+def test_what_was_answered_is_written_again_unless_it_is_to_be_solved_anew(
+    told: list[tuple[str, Path]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    story = sys.modules["counterpoise.report.story"]
+    unwritten: Callable[..., Story] = story.run_story
+
+    def written(scenario: Any, out_dir: Path, *rest: Any, seed: int) -> Story:
+        result = unwritten(scenario, out_dir, *rest, seed=seed)
+        out_dir.mkdir(parents=True, exist_ok=True)
+        for path in (result.html_path, result.workbook_path, result.manifest_path):
+            path.write_text(path.name, encoding="utf-8")
+        return result
+
+    monkeypatch.setattr(story, "run_story", written)
+    monkeypatch.setenv("COUNTERPOISE_CACHE", str(tmp_path / "cache"))
+    first = ended("run", "oil-stop")
+    again = ended("run", "oil-stop", "-o", str(tmp_path / "again"))
+    assert len(told) == 1
+    assert "answered on 2026-01-01" in again.stderr
+    assert again.stdout.splitlines()[:4] == first.stdout.splitlines()[:4]
+    assert (tmp_path / "again" / "report.html").read_text(encoding="utf-8") == "report.html"
+    ended("run", "oil-stop", "--fresh")
+    assert len(told) == 2
 
 
 def test_an_interrupt_ends_with_130(told: list[tuple[str, Path]], monkeypatch: pytest.MonkeyPatch) -> None:
