@@ -309,8 +309,8 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, Pat
         asked.append((scenario.name, out_dir))
         assert seed in (0, 7)
         progress("solve", 1, 2)
-        paths = [out_dir / name for name in ("report.html", "report.xlsx", "manifest.json")]
-        return Story(("First.", "Second."), ("Beside.",), {"fund": {"spent_usd": 1.0}}, *paths)
+        page, workbook, manifest = (out_dir / name for name in ("report.html", "report.xlsx", "manifest.json"))
+        return Story(("First.", "Second."), ("Beside.",), {"fund": {"spent_usd": 1.0}}, page, workbook, manifest)
 
     module = types.ModuleType("counterpoise.report.story")
     module.run_story = run_story  # pyright: ignore[reportAttributeAccessIssue]
