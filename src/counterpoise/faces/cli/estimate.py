@@ -22,7 +22,7 @@ __all__ = ["app"]
 
 _FLOWS = ("customs", "inclusive")
 
-app = typer.Typer(no_args_is_help=True, help="Estimate parameters from data. Needs the extra: counterpoise[estimate].")
+app = typer.Typer(no_args_is_help=True, help="Estimate parameters from data; needs the extra named estimate.")
 
 
 @app.callback()
