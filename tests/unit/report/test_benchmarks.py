@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from counterpoise.core import Shock
 from counterpoise.core.errors import InputError
+from counterpoise.faces.cli.app import app
 from counterpoise.report.bench import BENCHMARKS, markdown, measure, nested_loops, scipy_root
 from counterpoise.solver import solve
 from tests.unit.core.test_world import small_world
@@ -36,6 +40,15 @@ def test_a_case_is_checked_and_then_timed_beside_its_opponent() -> None:
     assert page[0].startswith("Machine: ")
     assert page[2].count("|") == page[4].count("|")
     assert "one solve" in page[4]
+
+
+def test_a_page_without_marks_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    page = tmp_path / "speed.md"
+    page.write_text("no marks here", encoding="utf-8")
+    ran = CliRunner().invoke(app, ["bench", "embedded", "--page", str(page)])
+    assert ran.exit_code == 2
+    assert "expected a file with the lines" in " ".join(ran.output.split())
+    assert page.read_text(encoding="utf-8") == "no marks here"
 
 
 def test_an_unknown_case_is_met_with_the_known_ones() -> None:

@@ -30,6 +30,8 @@ def bench_command(
     prepare()
     from counterpoise.report.bench import markdown, measure
 
+    if page is not None:
+        _split(page)
     with progress("bench") as tell:
         table = measure(names or None, sources, repeats=repeats, progress=tell)
     if output is not None:
@@ -74,20 +76,26 @@ _COLUMNS = (
 _MARKS = ("<!-- counterpoise bench: begin -->", "<!-- counterpoise bench: end -->")
 
 
-def _into(page: Path, table: str) -> None:
-    """Replace what stands between the marks of a page.
+def _split(page: Path) -> tuple[str, str]:
+    """Return what stands before and after the table of a page, marks included.
 
     Raises
     ------
     InputError
         If the page is missing or lacks the marks.
     """
-    from counterpoise.core.storage import atomic_path
-
     text = page.read_text(encoding="utf-8") if page.is_file() else ""
     before, begin, rest = text.partition(_MARKS[0])
     _, end, after = rest.partition(_MARKS[1])
     if not (begin and end):
         raise InputError(f"--page {page}: expected a file with the lines {_MARKS[0]} and {_MARKS[1]}")
+    return before + begin, end + after
+
+
+def _into(page: Path, table: str) -> None:
+    """Replace what stands between the marks of a page."""
+    from counterpoise.core.storage import atomic_path
+
+    before, after = _split(page)
     with atomic_path(page) as temporary:
-        temporary.write_text(f"{before}{begin}\n\n{table}\n{end}{after}", encoding="utf-8")
+        temporary.write_text(f"{before}\n\n{table}\n{after}", encoding="utf-8")
