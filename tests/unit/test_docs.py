@@ -54,6 +54,16 @@ def test_the_example_of_own_numbers_is_valid() -> None:
     assert "New railway" in set(report.routes["route"])
 
 
+def test_the_example_of_several_accounts_is_valid(tmp_path: Path) -> None:
+    from counterpoise.settle import read_arrangement
+
+    path = tmp_path / "mine.toml"
+    path.write_text(blocks("docs/how-to/settle-among-countries.md", "toml")[0], encoding="utf-8")
+    case = read_arrangement(path, draws=20)
+    assert case.arrangement.labels == ("IND:BDT",)
+    assert case.arrangement.draws == 20
+
+
 @pytest.mark.parametrize("page", sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("*.md")))
 def test_links_of_the_front_pages_lead_somewhere(page: str) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", (ROOT / page).read_text(encoding="utf-8"))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from counterpoise.core.errors import InputError
+from counterpoise.data.codes.countries import country
 from counterpoise.report.document import Section, TableBlock
 from counterpoise.report.figure import Figure, Mark
 from counterpoise.report.numbers import INTEGER, NumberFormat
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from counterpoise.policy.order_flow import ExtraPurchases
     from counterpoise.settle import Ledger, NettingStudy, Observation, SettlementStudy
 
-__all__ = ["month_words", "settlement_section"]
+__all__ = ["day_of", "month_words", "place_name", "settlement_section"]
 
 _BN = NumberFormat(1)
 _BN2 = NumberFormat(2)
@@ -73,7 +75,7 @@ def settlement_section(
         prose.append(_netting_words(netting, netted))
     here = study.answers.table.set_index("question").loc["in the account"]
     title = (
-        f"{display_name(case.seller)} would hold {here['low']:.1f} to {here['high']:.1f} bn USD in "
+        f"{place_name(case.seller)} would hold {here['low']:.1f} to {here['high']:.1f} bn USD in "
         f"{_money(case.currency)} "
         f"at the end of {month_words(str(study.answers.since))}"
     )
@@ -120,7 +122,7 @@ def _over_time(study: SettlementStudy) -> Figure:
         high="high",
         unit="USD bn",
         subtitle=(
-            f"What {display_name(case.seller)} holds in {_money(case.currency)}, USD bn at the month's rate; "
+            f"What {place_name(case.seller)} holds in {_money(case.currency)}, USD bn at the month's rate; "
             f"band: 90 % of {len(study.parameters):,} draws"
         ),
         source=f"{case.source}; reported balances from the press, with their dates in the table"
@@ -145,7 +147,7 @@ def _stress(study: SettlementStudy, stressed: Ledger) -> Figure:
     frame = pd.concat(
         [_rows(study.baseline, case.label, _ACCOUNT), _rows(stressed, case.label, _CHANGED)], ignore_index=True
     )
-    marks = tuple(Mark(_day(f.first), "Frozen", until=_day(f.last)) for f in study.freezes)
+    marks = tuple(Mark(day_of(f.first), "Frozen", until=day_of(f.last)) for f in study.freezes)
     if study.cap_usd_bn is not None:
         marks += (Mark(study.cap_usd_bn, "Cap", axis="y"),)
     what = [f"a cap of {study.cap_usd_bn:g} bn"] if study.cap_usd_bn is not None else []
@@ -164,7 +166,7 @@ def _stress(study: SettlementStudy, stressed: Ledger) -> Figure:
         low="low",
         high="high",
         unit="USD bn",
-        subtitle=f"What {display_name(case.seller)} holds in {_money(case.currency)}, USD bn; band: 90 % of draws",
+        subtitle=f"What {place_name(case.seller)} holds in {_money(case.currency)}, USD bn; band: 90 % of draws",
         source=case.source,
         number=_BN,
         dashed=(_CHANGED,),
@@ -262,8 +264,7 @@ def _purchases(purchases: ExtraPurchases) -> TableBlock:
     rows = [(display_name(s), usd / 1e9) for s, usd in moved.items()]
     rows.append(("All goods", purchases.usd_a_year / 1e9))
     return TableBlock(
-        title=f"What the programme adds to what {display_name(purchases.buyer)} buys from "
-        f"{display_name(purchases.seller)}",
+        title=f"What the programme adds to what {place_name(purchases.buyer)} buys from {place_name(purchases.seller)}",
         frame=pd.DataFrame(rows, columns=["sector", "usd"]),
         source="Counterpoise, the equilibrium with the order",
         headers={"sector": "Goods", "usd": "Change"},
@@ -362,7 +363,7 @@ def _statements() -> TableBlock:
 
 def _rows(ledger: Ledger, label: str, series: str) -> pd.DataFrame:
     band = ledger.band(label)
-    return band.assign(month=[_day(str(m)) for m in band["month"]], series=series)[
+    return band.assign(month=[day_of(str(m)) for m in band["month"]], series=series)[
         ["month", "series", "median", "low", "high"]
     ]
 
@@ -395,7 +396,19 @@ def _scale(amount: int) -> tuple[float, str]:
     return 100.0, "USD"
 
 
-def _day(month: str) -> dt.date:
+def place_name(code: str) -> str:
+    """Return a country or region in words; a code that names neither as it is."""
+    words = display_name(code)
+    if words != code:
+        return words
+    try:
+        return country(code).name
+    except InputError:
+        return code
+
+
+def day_of(month: str) -> dt.date:
+    """Return the first day of a month such as 2025-09."""
     return dt.date(int(month[:4]), int(month[5:7]), 1)
 
 
@@ -410,4 +423,4 @@ def _money(code: str) -> str:
 
 def month_words(month: str) -> str:
     """Return a month such as 2025-09 in words."""
-    return _day(month).strftime("%B %Y")
+    return day_of(month).strftime("%B %Y")

@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
 from counterpoise.settle.flows import Months, TradeStream, frozen_grid, period_start
 from counterpoise.settle.money import EXACT_LIMIT
-from counterpoise.settle.tables import currency, permitted_from, read_parameters, shipped_rates
+from counterpoise.settle.tables import currency, permitted_from, read_parameters, shipped_rates, unknown_currency
 
-__all__ = ["USES", "Account", "Arrangement", "Freeze", "Use", "rate_path"]
+__all__ = ["USES", "Account", "Arrangement", "Freeze", "Use", "path_between", "rate_path"]
 
 Pot: TypeAlias = Literal["gone", "invested", "advanced"]
 
@@ -184,10 +184,7 @@ class Account:
         where = f"account {self.label}"
         codes = [row["currency"] for row in read_parameters("currencies")]
         if self.currency not in codes:
-            yield (
-                f"{where}: unknown currency '{self.currency}'{did_you_mean(self.currency, codes) or ';'} known: "
-                f"{', '.join(codes)}"
-            )
+            yield f"{where}: {unknown_currency(self.currency)}"
         elif currency(self.currency).issuer == self.holder:
             yield (
                 f"{where}: {self.holder} issues {self.currency} itself; a clearing account holds another "
@@ -363,8 +360,12 @@ class Arrangement:
         for name, grid in self._grids():
             if grid.ndim != 2 or grid.shape[1] not in (1, self.months.size):
                 yield f"{name} has shape {grid.shape}; expected (draws or 1, {self.months.size} months or 1)"
-        most = sum(float(np.nanmax(stream.value, initial=0)) * self.months.size for stream in self.streams)
         for account in self.accounts:
+            most = sum(
+                _whole(stream.value, self.months.size) * min(float(np.nanmax(stream.shares[account.currency])), 1.0)
+                for stream in self.streams
+                if account.currency in stream.shares and account.holder in (stream.origin, stream.destination)
+            )
             path = np.asarray(self.rates.get(account.currency, np.ones((1, 1))))
             known = {row["currency"]: int(row["minor_digits"]) for row in read_parameters("currencies")}
             scale = 10.0 ** known.get(account.currency, 2)
@@ -376,6 +377,13 @@ class Arrangement:
                     f"account {account.label}: amounts may pass {EXACT_LIMIT:,} smallest units, beyond which "
                     "they are no longer exact; use a larger unit of value"
                 )
+
+
+def _whole(value: NDArray[np.float64], months: int) -> float:
+    """Return the largest sum over the months among the draws."""
+    if not value.size:
+        return 0.0
+    return float(np.nansum(np.broadcast_to(value, (value.shape[0], months)), axis=1).max())
 
 
 def rate_path(code: str, months: Months, *, depreciation_rate: float = 0.0) -> NDArray[np.float64]:
@@ -403,12 +411,31 @@ def rate_path(code: str, months: Months, *, depreciation_rate: float = 0.0) -> N
     shipped = shipped_rates(code)
     if not shipped:
         raise InputError(f"currency {code} has no shipped rate; pass rates={{'{code}': units per USD}}")
-    at = np.array(
-        [
-            (period_start(p) - np.datetime64("2000-01", "M")).astype(int) + (5.5 if p.startswith("FY") else 0.0)
-            for p in shipped
-        ]
+    return path_between(shipped, months, depreciation_rate=depreciation_rate)
+
+
+def path_between(points: Mapping[str, float], months: Months, *, depreciation_rate: float = 0.0) -> NDArray[np.float64]:
+    """Return an exchange rate month by month from what it is in some of them.
+
+    Parameters
+    ----------
+    points
+        Period (a month as 2025-01, a fiscal year as FY2024-25) to units per USD, at least one, in any order.
+    months, depreciation_rate
+        As in `rate_path`, which says how the path runs between the points and beyond them.
+
+    Returns
+    -------
+    Units per USD, shape (months,).
+    """
+    placed = sorted(
+        (
+            float((period_start(p) - np.datetime64("2000-01", "M")).astype(int)) + (5.5 if p.startswith("FY") else 0.0),
+            float(rate),
+        )
+        for p, rate in points.items()
     )
+    at = np.array([place for place, _ in placed])
     here = (months - np.datetime64("2000-01", "M")).astype(np.int64).astype(np.float64)
-    path = np.exp(np.interp(here, at, np.log(list(shipped.values()))))
+    path = np.exp(np.interp(here, at, np.log([rate for _, rate in placed])))
     return path * (1 + depreciation_rate) ** (np.maximum(here - at[-1], 0) / 12)

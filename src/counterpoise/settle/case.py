@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from counterpoise.core.errors import DataError, InputError, did_you_mean, raise_all
+from counterpoise.core.errors import InputError, raise_all
 from counterpoise.data import load_table
-from counterpoise.data.concordance import region_members
 from counterpoise.settle.accounts import Account, Arrangement, Freeze, Use, rate_path
-from counterpoise.settle.flows import Interpolation, Months, TradeStream, month_range, monthly_from_annual
+from counterpoise.settle.flows import Interpolation, Months, TradeStream, month_range
 from counterpoise.settle.money import EXACT_LIMIT, Minor, split_exactly
 from counterpoise.settle.tables import currency, currency_of, shipped_rates
+from counterpoise.settle.trade import RUPEE_PAIR, monthly_trade, require_both_ways, unknown_countries
 
-__all__ = ["MONTHS", "START", "PairCase", "Programme", "pair_case", "trade_obligation_rows", "trade_reported"]
+__all__ = ["MONTHS", "START", "PairCase", "Programme", "pair_case"]
 
 START = "2022-12"
 """First month of the rupee accounts with transactions: on 16 November 2022 there were none."""
@@ -28,8 +28,6 @@ MONTHS = 61
 
 _FIRST = "2023-01"
 _FUELS = "oil"
-_RUPEE_PAIR = {"IND", "RUS"}
-_FISCAL_FROM = "FY2020-21"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -272,13 +270,15 @@ def pair_case(
         for value in trade_usd or ()
         if not 0 <= value < np.inf
     ]
-    problems += _unknown(a, b)
+    problems += unknown_countries(a, b)
     raise_all(InputError, "the pair cannot be settled", problems)
-    annual, source = _annual(a, b) if trade_usd is None else _given(a, b, trade_usd)
-    span = month_range(first or (START if {a, b} == _RUPEE_PAIR else _FIRST), months)
+    annual, source = require_both_ways(a, b) if trade_usd is None else _given(a, b, trade_usd)
+    span = month_range(first or (START if {a, b} == RUPEE_PAIR else _FIRST), months)
     held, notes = _held_currency(currency, annual, a, b, rates or {})
     seller, buyer = _seller(annual, a, b)
-    flows = {pair: _monthly(annual[pair], span, growth_rate, method) for pair in ((seller, buyer), (buyer, seller))}
+    flows = {
+        pair: monthly_trade(annual[pair], span, growth_rate, method) for pair in ((seller, buyer), (buyer, seller))
+    }
     last_year = max(annual[seller, buyer])
     notes = (
         *notes,
@@ -286,7 +286,7 @@ def pair_case(
         + (f", growing {growth_rate:.1%} a year" if growth_rate else ""),
     )
     sales = {"goods": flows[seller, buyer]}
-    if {a, b} == _RUPEE_PAIR and trade_usd is None:
+    if {a, b} == RUPEE_PAIR and trade_usd is None:
         sales = _with_oil(flows[seller, buyer], annual[seller, buyer], span)
     rate = (
         np.full(months, (rates or {})[held])
@@ -296,71 +296,9 @@ def pair_case(
     return PairCase(seller, buyer, held, span, MappingProxyType(sales), flows[buyer, seller], rate, notes, source)
 
 
-def trade_reported(a: str, b: str) -> bool:
-    """Say whether trade of two countries or regions is reported both ways, so that `pair_case` needs no own figures."""
-    if a == b or _unknown(a, b):
-        return False
-    if {a, b} == _RUPEE_PAIR:
-        return True
-    table = load_table("pairs")
-    return all(
-        bool(
-            table[table["exporter"].isin(_members(o)) & table["importer"].isin(_members(d))][
-                ["value_2023_usd", "value_2024_usd"]
-            ]
-            .notna()
-            .to_numpy()
-            .any()
-        )
-        for o, d in ((a, b), (b, a))
-    )
-
-
-def _unknown(a: str, b: str) -> list[str]:
-    pairs = load_table("pairs")
-    known = {*pairs["exporter"], *pairs["importer"], *region_members()}
-    return [
-        f"unknown country '{code}'{did_you_mean(code, known) or ';'} expected an ISO3 code or a region of the world"
-        for code in (a, b)
-        if code not in known
-    ]
-
-
-def _annual(a: str, b: str) -> tuple[dict[tuple[str, str], dict[str, float]], str]:
-    """Return annual trade in both directions by period, and its source."""
-    found: dict[tuple[str, str], dict[str, float]]
-    if {a, b} == _RUPEE_PAIR:
-        years = load_table("years")
-        years = years[(years["kind"] == "FY") & (years["period"] >= _FISCAL_FROM)]
-        found = {}
-        for o, d in ((a, b), (b, a)):
-            rows = years[(years["origin"] == o) & (years["destination"] == d)]
-            totals = rows["value_usd"].to_numpy(dtype=np.float64)
-            found[o, d] = {str(period): float(total) for period, total in zip(rows["period"], totals, strict=True)}
-        return found, "India's foreign trade statistics (TRADESTAT), fiscal years"
-    table = load_table("pairs")
-    found = {}
-    for o, d in ((a, b), (b, a)):
-        rows = table[table["exporter"].isin(_members(o)) & table["importer"].isin(_members(d))]
-        by_year = {year: float(rows[f"value_{year}_usd"].sum(min_count=1)) for year in ("2023", "2024")}
-        found[o, d] = {year: total for year, total in by_year.items() if not np.isnan(total)}
-    silent = [f"{o} to {d}" for (o, d), totals in found.items() if not totals]
-    if silent:
-        raise DataError(
-            f"no trade is reported from {' and from '.join(silent)} in 2023 or 2024; absent is not zero, "
-            "so give the trade yourself: trade_usd=(USD a year from A to B, and back), or --trade BN:BN on the "
-            "command line"
-        )
-    return found, "BACI, calendar years 2023 and 2024"
-
-
 def _given(a: str, b: str, trade_usd: tuple[float, float]) -> tuple[dict[tuple[str, str], dict[str, float]], str]:
     """Return trade as given, the same every year."""
     return {(a, b): {"2024": trade_usd[0]}, (b, a): {"2024": trade_usd[1]}}, "trade as given"
-
-
-def _members(code: str) -> set[str]:
-    return {code, *region_members().get(code, ())}
 
 
 def _seller(annual: Mapping[tuple[str, str], Mapping[str, float]], a: str, b: str) -> tuple[str, str]:
@@ -396,17 +334,6 @@ def _held_currency(
     )
 
 
-def _monthly(annual: Mapping[str, float], span: Months, growth_rate: float, method: Interpolation) -> Minor:
-    """Return whole cents for every month of the span: the annual path, carried on flat (or growing) at both ends."""
-    months, cents = monthly_from_annual(annual, method=method)
-    here = (span - months[0]).astype(np.int64)
-    inside = (here >= 0) & (here < months.size)
-    years_after = np.maximum(here - (months.size - 1), 0) / 12
-    first, last = float(cents[:12].mean()), float(cents[-12:].mean())
-    beyond: NDArray[np.float64] = np.where(here < 0, first, last * (1 + growth_rate) ** years_after)
-    return np.where(inside, cents[np.clip(here, 0, months.size - 1)], np.rint(beyond).astype(np.int64))
-
-
 def _with_oil(cents: Minor, annual: Mapping[str, float], span: Months) -> dict[str, Minor]:
     """Split Russia's sales into crude oil and other goods by the fiscal year's proportion."""
     crude = load_table("crude")
@@ -422,33 +349,3 @@ def _with_oil(cents: Minor, annual: Mapping[str, float], span: Months) -> dict[s
     )
     oil, other = split_exactly(cents, [share, 1 - share])
     return {_FUELS: oil, "other goods": other}
-
-
-def trade_obligation_rows(countries: Sequence[str], *, year: int = 2024) -> list[tuple[str, str, int]]:
-    """Return the goods trade among countries as obligations: the buyer owes the seller, whole cents.
-
-    Parameters
-    ----------
-    countries
-        ISO3 codes or regions.
-    year
-        2023 or 2024.
-
-    Returns
-    -------
-    Rows debtor, creditor, amount in cents, for `Obligations.from_rows`; unreported flows are left out.
-    """
-    table = load_table("pairs")
-    column = f"value_{year}_usd"
-    if column not in table.columns:
-        raise InputError(f"year is {year}; the table of pairs has 2023 and 2024")
-    rows: list[tuple[str, str, int]] = []
-    for seller in countries:
-        for buyer in countries:
-            if seller == buyer:
-                continue
-            cells = table[table["exporter"].isin(_members(seller)) & table["importer"].isin(_members(buyer))][column]
-            total = cells.sum(min_count=1)
-            if pd.notna(total) and total > 0:
-                rows.append((buyer, seller, round(float(total) * 100)))
-    return rows

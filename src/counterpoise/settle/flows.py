@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from counterpoise.core.errors import InputError, raise_all
 from counterpoise.settle.money import Minor, rounded
-from counterpoise.settle.tables import read_parameters
+from counterpoise.settle.tables import read_parameters, unknown_currency
 
 __all__ = [
     "Interpolation",
@@ -219,7 +219,7 @@ class TradeStream:
         known = {row["currency"] for row in read_parameters("currencies")}
         for code, share in self.shares.items():
             if code not in known:
-                yield f"{self.name}: unknown currency '{code}'; known: {', '.join(sorted(known))}"
+                yield f"{self.name}: {unknown_currency(code)}"
             if not ((share >= 0) & (share <= 1)).all():
                 yield (
                     f"{self.name}: the share invoiced in {code} is {_worst(share, 0, 1)}; expected 0 to 1 (0.25 "

@@ -21,7 +21,7 @@ from counterpoise.settle.accounts import USES, Account, Arrangement
 from counterpoise.settle.money import Minor, rounded, split_exactly
 from counterpoise.settle.tables import currency
 
-__all__ = ["POSTINGS", "STOCKS", "Ledger", "simulate"]
+__all__ = ["POSTINGS", "STOCKS", "Ledger", "later", "simulate"]
 
 DAYS_IN_MONTH = 365.25 / 12
 
@@ -294,11 +294,11 @@ def _due(arrangement: Arrangement, account: Account) -> tuple[Minor, Minor]:
         parts = split_exactly(np.broadcast_to(cents, (rows, shape[1])), grids)
         invoiced = rounded(parts[codes.index(account.currency)] * scale)
         side = into if account.holder == stream.origin else out_of
-        side += _later(invoiced, stream.payment_days / DAYS_IN_MONTH)
+        side += later(invoiced, stream.payment_days / DAYS_IN_MONTH)
     return into, out_of
 
 
-def _later(amount: Minor, lag: float) -> Minor:
+def later(amount: Minor, lag: float) -> Minor:
     """Move amounts back by a lag in months; a fraction is split between two months, exactly."""
     whole, part = int(lag), lag - int(lag)
     now, next_month = split_exactly(amount, [np.full((1, 1), 1 - part), np.full((1, 1), part)])

@@ -28,6 +28,7 @@ __all__ = [
     "read_parameters",
     "shipped_rates",
     "statements",
+    "unknown_currency",
 ]
 
 
@@ -110,8 +111,14 @@ def currency(code: str) -> Currency:
     """
     known = _currencies()
     if code not in known:
-        raise InputError(f"unknown currency '{code}'{did_you_mean(code, known) or ';'} known: {', '.join(known)}")
+        raise InputError(unknown_currency(code))
     return known[code]
+
+
+def unknown_currency(code: str) -> str:
+    """Say that a currency is unknown, which one may be meant, and what is expected."""
+    hint = did_you_mean(code, _currencies()) or ";"
+    return f"unknown currency '{code}'{hint} expected one of the {len(_currencies())} ISO 4217 codes shipped, as INR"
 
 
 def currency_of(country: str) -> Currency | None:

@@ -12,6 +12,62 @@ from typer.testing import CliRunner, Result
 from counterpoise.core.errors import InputError
 from counterpoise.faces.cli.settle import settle
 
+THREE = """
+countries = ["IND", "RUS", "ARE"]
+first = "2026-01"
+months = 6
+
+[currencies]
+INR = 100.0
+
+[[flow]]
+origin = "RUS"
+destination = "IND"
+goods = "oil"
+usd_a_year = 1200e6
+
+[[flow]]
+origin = "IND"
+destination = "ARE"
+goods = "rice"
+usd_a_year = 600e6
+
+[[flow]]
+origin = "ARE"
+destination = "IND"
+goods = "dates"
+usd_a_year = 60e6
+
+[[invoice]]
+goods = "oil"
+share = { INR = 0.5, USD = 0.5 }
+
+[[invoice]]
+goods = "rice"
+share = { USD = 1.0 }
+
+[[invoice]]
+goods = "dates"
+share = { INR = 1.0 }
+
+[[account]]
+holder = "RUS"
+currency = "INR"
+
+  [[account.use]]
+  kind = "conversion"
+  rate = 1.0
+  limit_usd = 10e6
+
+  [[account.freeze]]
+  first = "2026-04"
+  last = "2026-04"
+
+[[account]]
+holder = "ARE"
+currency = "INR"
+"""
+
 
 def invoke(*arguments: str) -> Result:
     app = typer.Typer()
@@ -133,3 +189,64 @@ def test_a_falling_currency_is_worth_less_in_dollars() -> None:
     )
     assert falling["median"] < kept["median"]
     assert "expected above -1" in str(invoke("--depreciation", "-2").exception)
+
+
+def test_several_countries_and_currencies_are_settled_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "three.toml"
+    path.write_text(THREE, encoding="utf-8")
+    told = invoke("--file", str(path), "--drain-by", "2026-06")
+    assert told.exit_code == 0, told.stderr
+    for words in ("RUS:INR", "ARE:INR", "Which limit binds when", "extra imports drain it", "Hard currency that moves"):
+        assert words in told.stdout
+    document = json.loads(invoke("--file", str(path), "--json").stdout)
+    assert [row["account"] for row in document["accounts"]] == ["RUS:INR", "ARE:INR"]
+    assert document["money_conserved"] is True
+    # 50 mn a month come in and 10 are converted; April is frozen; ARE sells for 5 a month and buys nothing.
+    assert [round(row["money_usd"] / 1e6) for row in document["months"]] == [
+        40,
+        80,
+        120,
+        170,
+        210,
+        250,
+        *range(5, 31, 5),
+    ]
+    # Hard currency: the other half of the oil, all of the rice, and conversions.
+    moved = {row["method"]: row["settled_cents"] for row in document["hard_currency"]}
+    assert moved["all_hard"] == (600 + 300 + 30) * 10**8
+    assert moved["accounts"] == (300 + 300 + 50) * 10**8
+
+
+def test_a_folder_takes_tables_document_and_page(tmp_path: Path) -> None:
+    path = tmp_path / "three.toml"
+    path.write_text(THREE, encoding="utf-8")
+    result = invoke("--file", str(path), "-o", str(tmp_path / "out"))
+    assert result.exit_code == 0, result.stderr
+    names = {file.name for file in (tmp_path / "out").iterdir()}
+    assert names >= {"accounts.csv", "months.csv", "limits.csv", "settlement.html", "settlement.json"}
+    page = (tmp_path / "out" / "settlement.html").read_text(encoding="utf-8")
+    assert "Russia in INR" in page
+    assert "Frozen" in page
+
+
+def test_all_pairs_among_countries_are_settled() -> None:
+    result = invoke("IND", "RUS", "CHN", "--draws", "20", "--months", "30", "--json")
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert {row["account"] for row in document["accounts"]} == {"RUS:INR", "CHN:INR", "RUS:CNY"}
+    assert document["money_conserved"] is True
+
+
+def test_options_of_a_pair_are_refused_for_more_countries_and_for_a_file(tmp_path: Path) -> None:
+    among = invoke("IND", "RUS", "CHN", "--extra-imports", "2", "--freeze", "soon")
+    assert isinstance(among.exception, InputError)
+    assert len(among.exception.problems) == 2
+    path = tmp_path / "three.toml"
+    path.write_text(THREE, encoding="utf-8")
+    filed = invoke("IND", "RUS", "--file", str(path), "--limit", "3", "--depreciation", "0.05")
+    assert isinstance(filed.exception, InputError)
+    assert filed.exception.problems == (
+        "--limit stands in the file",
+        "--depreciation stands in the file",
+        "--file names its own countries; leave IND and RUS out",
+    )

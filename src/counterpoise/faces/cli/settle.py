@@ -12,6 +12,7 @@ import typer
 from counterpoise.core.errors import InputError, raise_all
 from counterpoise.faces.cli.options import AsJson, Offline, Output, Seed
 from counterpoise.faces.cli.pages import write_result
+from counterpoise.faces.cli.settle_joint import settle_among, settle_file
 from counterpoise.faces.cli.show import number, print_json, print_table, say, write_table
 
 if TYPE_CHECKING:
@@ -25,14 +26,26 @@ __all__ = ["settle"]
 _SPAN = re.compile(r"(\d{4}-\d{2})(?::|\.\.)(\d{4}-\d{2})")
 _TICKS = 12
 
+AS_OF = "2025-09"
+"""Month at whose end the questions are asked by default."""
+
 
 def settle(
-    a: Annotated[str | None, typer.Argument(metavar="[A", help="Country (ISO3) or region; IND by default.")] = None,
-    b: Annotated[str | None, typer.Argument(metavar="B]", help="The other one; RUS by default.")] = None,
-    months: Annotated[int, typer.Option(help="Months to run.")] = 61,
+    countries: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[COUNTRY]...", help="Two or more countries (ISO3) or regions; IND and RUS by default."),
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            "--file", metavar="FILE", help="Accounts among several countries from a TOML file, or one that is shipped."
+        ),
+    ] = None,
+    months: Annotated[int | None, typer.Option(help="Months to run; 61, or those of the file.")] = None,
     as_of: Annotated[
-        str, typer.Option("--as-of", metavar="MONTH", help="Month at whose end the questions are asked.")
-    ] = "2025-09",
+        str | None,
+        typer.Option("--as-of", metavar="MONTH", help="Month at whose end the questions are asked; 2025-09."),
+    ] = None,
     limit: Annotated[float | None, typer.Option(metavar="BN", help="Cap on the account, USD bn.")] = None,
     freeze: Annotated[
         list[str] | None,
@@ -105,20 +118,50 @@ def settle(
     output: Output = None,
     offline: Offline = False,
 ) -> None:
-    """Show how a balance in local currency piles up and drains; or, with --netting, what netting saves."""
+    """Show how balances in local currency pile up and drain, and what netting them saves.
+
+    Two countries have one account; more of them, or a --file, have many. --netting and --clearing take obligations.
+    """
+    named = countries or []
     if netting is not None or clearing is not None:
-        _require_file_alone(a, b, netting, clearing)
+        _require_file_alone(named, file, netting, clearing)
         if netting is not None:
             _netting(netting, liquidity, as_json=as_json, output=output)
         else:
             _clearing(cast("Path", clearing), interest, as_json=as_json, output=output)
         return
     _require_unused(liquidity=liquidity, interest=interest or None)
-    if (a is None) != (b is None):
-        raise InputError(f"only '{a or b}' is given; expected two countries, or none for IND and RUS")
+    if len(named) == 1:
+        raise InputError(f"only '{named[0]}' is given; expected two countries or more, or none for IND and RUS")
+    pair_only = {
+        "--extra-imports": extra_imports, "--programme": programme, "--extra-from": extra_from,
+        "--crowding-out": crowding_out or None, "--currency": currency, "--trade": trade,
+    }  # fmt: skip
+    if file is not None:
+        told_there = {
+            "--limit": limit, "--freeze": freeze, "--freeze-all": freeze_all or None,
+            "--refusal-rate": refusal_rate or None, "--rate": rate, "--growth": growth or None,
+            "--depreciation": depreciation or None, **pair_only,
+        }  # fmt: skip
+        settle_file(
+            file, named, unused=told_there, months=months, as_of=as_of, drain_by=drain_by, target=target, draws=draws,
+            seed=seed, as_json=as_json, output=output,
+        )  # fmt: skip
+        return
+    problems: list[str] = []
+    if len(named) > 2:
+        spans, rates = _spans(freeze, problems), _rates(rate, problems)
+        settle_among(
+            named, problems, unused=pair_only, months=61 if months is None else months, as_of=as_of or AS_OF,
+            drain_by=drain_by, target=target, limit=limit, freezes=spans, freeze_all=freeze_all,
+            refusal_rate=refusal_rate, rates=rates, growth=growth, depreciation=depreciation, draws=draws, seed=seed,
+            as_json=as_json, output=output,
+        )  # fmt: skip
+        return
     from counterpoise.settle import pair_case, study, study_problems
 
-    problems: list[str] = []
+    a, b = named or ("IND", "RUS")
+    as_of = as_of or AS_OF
     if programme is not None and extra_imports is not None:
         problems.append("--programme and --extra-imports both say how much more is bought; expected one of them")
     spans, rates, sold = _spans(freeze, problems), _rates(rate, problems), _trade(trade, problems)
@@ -135,9 +178,9 @@ def settle(
     )
     try:
         case = pair_case(
-            a or "IND",
-            b or "RUS",
-            months=months,
+            a,
+            b,
+            months=61 if months is None else months,
             currency=currency,
             rates=rates,
             growth_rate=growth,
@@ -317,10 +360,15 @@ def _ticks(count: int) -> list[int]:
     return sorted({*range(0, count, step), count - 1})
 
 
-def _require_file_alone(a: str | None, b: str | None, netting: Path | None, clearing: Path | None) -> None:
+def _require_file_alone(
+    countries: Sequence[str], file: str | None, netting: Path | None, clearing: Path | None
+) -> None:
     problems: list[str] = []
-    if a is not None or b is not None:
-        problems.append(f"{'--netting' if netting else '--clearing'} takes no countries; leave A and B out")
+    option = "--netting" if netting else "--clearing"
+    if countries:
+        problems.append(f"{option} takes no countries; leave {' and '.join(countries)} out")
+    if file is not None:
+        problems.append(f"{option} and --file are both given; expected one of them")
     if netting is not None and clearing is not None:
         problems.append("--netting and --clearing are both given; expected one of them")
     raise_all(InputError, "nothing can be settled", problems)
