@@ -321,7 +321,7 @@ class Shock:
     @property
     def moved(self) -> tuple[str, ...]:
         """Names of the terms that are set anywhere, the tariff apart (its level cannot tell without a World)."""
-        return tuple(name for name, value in _NEUTRAL.items() if np.any(getattr(self, name).to_numpy() != value))
+        return tuple(name for name, value in _NEUTRAL.items() if _differs(getattr(self, name).to_numpy(), value))
 
     @property
     def is_none(self) -> bool:
@@ -411,3 +411,10 @@ def _neutral(name: str, countries: tuple[str, ...], sectors: tuple[str, ...]) ->
     values = np.broadcast_to(np.asarray(_NEUTRAL[name]), tuple(len(labels[dim]) for dim in row.dims))
     coords = {dim: list(labels[dim]) for dim in row.dims}
     return xr.DataArray(values, dims=row.dims, coords=coords, name=name, attrs={"unit": row.unit})
+
+
+def _differs(array: NDArray[np.generic], value: float | bool) -> bool:
+    """Say whether an array holds anything else anywhere; one number shown in many cells is looked at once."""
+    if not any(array.strides):
+        return bool(array.item((0,) * array.ndim) != value)
+    return bool(np.any(array != value))

@@ -37,7 +37,7 @@ from typing import NamedTuple, cast
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 
 from counterpoise.model.parts import Closure, Labour
 
@@ -294,11 +294,11 @@ def trade_maps(base: Baseline, terms: Terms) -> Trade:
     if terms.latent_share is not None:
         weight = weight + terms.latent_share
     if terms.export_tax_rate is None:
-        reach = weight * kappa**-theta
+        reach = weight * jnp.exp(-theta * jnp.log(kappa))
         customs = receipt = reach / terms.price_factor
         levied = None
     else:
-        reach = weight * (kappa * (1.0 + terms.export_tax_rate)) ** -theta
+        reach = weight * jnp.exp(-theta * jnp.log(kappa * (1.0 + terms.export_tax_rate)))
         customs = reach / terms.price_factor
         receipt = customs / (1.0 + terms.export_tax_rate)
         levied = customs - receipt
@@ -339,6 +339,15 @@ def trade_maps(base: Baseline, terms: Terms) -> Trade:
     )
 
 
+def _total(maps: Array, values: Array) -> Array:
+    """Sum maps (S, N, N) times values (N, S) over the maps' last axis, to (N, S).
+
+    The maps stay as they are stored: an einsum of one sector alone would have XLA transpose them in every sweep.
+    """
+    found = lax.dot_general(maps, values, (((2,), (0,)), ((0,), (1,))))
+    return found.T
+
+
 def _wedges(scarcity: Array, quotas: _QuotaCells) -> _Wedges:
     """Return what quotas do to their lines at a state, see the module."""
     wedge = jnp.exp(jnp.maximum(scarcity, 0.0))
@@ -369,8 +378,8 @@ def _markets(state: State, base: Baseline, trade: Trade, closure: Closure, labou
     )
     log_cost = log_bundle - psi * (state.output - log_bundle)
     seller = jnp.exp(-theta * log_cost)
-    price_sum = jnp.einsum("sji,is->js", trade.reach_by_buyer, seller)
-    at_customs = jnp.einsum("sji,is->js", trade.receipt_by_buyer, seller)
+    price_sum = _total(trade.reach_by_buyer, seller)
+    at_customs = _total(trade.receipt_by_buyer, seller)
     quotas, wedges = trade.quotas, None
     if quotas is not None and state.scarcity is not None:
         wedges = _wedges(state.scarcity, quotas)
@@ -392,7 +401,7 @@ def _markets(state: State, base: Baseline, trade: Trade, closure: Closure, labou
     income = (earned + jnp.sum(revenue_share * intermediate, axis=1)) / (1.0 - jnp.sum(revenue_share * alpha, axis=1))
     spending = intermediate + alpha * income[:, None]
     demand = spending / price_sum
-    sold = seller * jnp.einsum("sij,js->is", trade.receipt, demand)
+    sold = seller * _total(trade.receipt, demand)
     export_revenue = volume = quota_step = None
     if trade.levied is not None:
         export_revenue = jnp.einsum("is,sij,js->i", seller, trade.levied, demand)

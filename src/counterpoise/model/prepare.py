@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import jax.numpy as jnp
@@ -131,16 +132,27 @@ def terms_along(
         Lines (K, 3) that get a quota, without limit where the shock has none; by default `quota_cells` of the shock.
     """
     before, after = 1.0 + world.tariff_rate.to_numpy(), 1.0 + shock.tariff_rate_cf.to_numpy()
-    subsidy, closed = shock.purchase_subsidy_rate.to_numpy(), closed_lines(shock).astype(np.float64)
     full = fraction == 1.0
-    used = {*(parts_of([shock]) if parts is None else parts), *parts_of([shock])}
+    moved = frozenset(shock.moved)
+    used = {name for name in OPTIONAL_PARTS if name in moved or (parts is not None and name in parts)}
     latent = latent_share(world, shock) * fraction if "potential_flow" in used else None
+    n, s = len(world.countries), len(world.sectors)
+    by_sector = (s, n, n)
+    subsidy = shock.purchase_subsidy_rate.to_numpy()
     return Terms(
         tariff_rate=_by_sector((after if full else before * (after / before) ** fraction) - 1.0),
-        purchase_subsidy_rate=_by_sector(subsidy if full else 1.0 - (1.0 - subsidy) ** fraction),
-        iceberg_cost_hat=_by_sector(shock.iceberg_cost_hat.to_numpy() ** fraction),
-        open_share=_by_sector(1.0 - fraction * closed),
-        productivity_hat=_device(shock.productivity_hat.to_numpy() ** fraction),
+        purchase_subsidy_rate=_by_sector(subsidy if full else 1.0 - (1.0 - subsidy) ** fraction)
+        if "purchase_subsidy_rate" in moved
+        else _filled(by_sector, 0.0),
+        iceberg_cost_hat=_by_sector(shock.iceberg_cost_hat.to_numpy() ** fraction)
+        if "iceberg_cost_hat" in moved
+        else _filled(by_sector, 1.0),
+        open_share=_by_sector(1.0 - fraction * closed_lines(shock).astype(np.float64))
+        if moved & {"embargo", "quota_limit"}
+        else _filled(by_sector, 1.0),
+        productivity_hat=_device(shock.productivity_hat.to_numpy() ** fraction)
+        if "productivity_hat" in moved
+        else _filled((n, s), 1.0),
         non_tariff_cost_hat=_by_sector(shock.non_tariff_cost_hat.to_numpy() ** fraction)
         if "non_tariff_cost_hat" in used
         else None,
@@ -152,7 +164,7 @@ def terms_along(
         if "labour_supply_hat" in used
         else None,
         demand_hat=_device(shock.demand_hat.to_numpy() ** fraction) if "demand_hat" in used else None,
-        quotas=_quotas(world, shock, fraction, lines),
+        quotas=_quotas(world, shock, fraction, lines) if lines is not None or "quota_limit" in moved else None,
     )
 
 
@@ -197,6 +209,8 @@ def latent_share(world: World, shock: Shock) -> Numbers:
 
 def unsupplied(world: World, shock: Shock) -> list[tuple[str, str]]:
     """List the (country, sector) that buy in the baseline and have no supplier left under the shock."""
+    if not {"embargo", "quota_limit"} & set(shock.moved):
+        return []
     flow = world.flow.to_numpy()
     left = np.where(closed_lines(shock), 0.0, flow + shock.potential_flow.to_numpy()).sum(axis=0)
     return [(world.countries[j], world.sectors[s]) for j, s in np.argwhere((flow.sum(axis=0) > 0) & (left <= 0))]
@@ -210,6 +224,12 @@ def _device(array: Numbers) -> Array:
             "JAX would cut the data to 32 bits; call through counterpoise.solver, or inside 'with jax.enable_x64(True)'"
         )
     return handed
+
+
+@lru_cache(maxsize=16)
+def _filled(shape: tuple[int, ...], value: float) -> Array:
+    """Return a term that changes nothing; the same array each time, so that it is handed over once."""
+    return _device(np.full(shape, value))
 
 
 def _by_sector(array: Numbers) -> Array:
