@@ -122,13 +122,14 @@ class ProductShock:
     """What changes, line by line: start from ``ProductShock.none(product_world)``.
 
     ``tariff_rate_cf`` (L,) is the counterfactual level, ``iceberg_cost_hat`` (L,) a ratio, ``productivity_hat`` (N, S)
-    a ratio by country and sector.
+    a ratio by country and sector; ``embargo`` (L,) says which lines are shut, None where none is.
     """
 
     base: ProductWorld
     tariff_rate_cf: Numbers
     iceberg_cost_hat: Numbers
     productivity_hat: Numbers
+    embargo: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -143,6 +144,10 @@ class ProductShock:
             )
             if values.shape != expected
         ]
+        if self.embargo is not None and (self.embargo.shape != (count,) or self.embargo.dtype != np.bool_):
+            problems.append(
+                f"embargo has shape {self.embargo.shape} of {self.embargo.dtype}, expected ({count},) of truth values"
+            )
         for name, bad, rule in (
             ("tariff_rate_cf", ~(self.tariff_rate_cf > -1) | ~np.isfinite(self.tariff_rate_cf), "above -1"),
             ("iceberg_cost_hat", ~(self.iceberg_cost_hat > 0) | ~np.isfinite(self.iceberg_cost_hat), "positive"),
@@ -187,6 +192,35 @@ class ProductShock:
         costs = np.where(mask, self.iceberg_cost_hat * factor, self.iceberg_cost_hat)
         return dataclasses.replace(self, iceberg_cost_hat=costs, notes=(*self.notes, note) if note else self.notes)
 
+    def with_embargo(
+        self,
+        *,
+        origin: str | Iterable[str] | None = None,
+        destination: str | Iterable[str] | None = None,
+        hs: str | Iterable[str] | None = None,
+        note: str | None = None,
+    ) -> ProductShock:
+        """Shut lines. Sales at home stay open; name the country as origin and destination to shut those."""
+        mask = self.base.lines(origin=origin, destination=destination, hs=hs)
+        if origin != destination or origin is None:
+            mask &= self.base.origin != self.base.destination
+        shut = mask if self.embargo is None else mask | self.embargo
+        return dataclasses.replace(self, embargo=shut, notes=(*self.notes, note) if note else self.notes)
+
+    def unsupplied(self) -> list[tuple[str, str]]:
+        """List the (country, sector) that buy in the base year and have no supplier left."""
+        if self.embargo is None:
+            return []
+        base = self.base
+        n, s = len(base.world.countries), len(base.world.sectors)
+        cell = base.product_sector[base.product].astype(np.int64) * n + base.destination
+        before = np.bincount(cell, base.flow, n * s)
+        left = np.bincount(cell, np.where(self.embargo, 0.0, base.flow), n * s)
+        return [
+            (base.world.countries[at % n], base.world.sectors[at // n])
+            for at in np.flatnonzero((before > 0) & (left <= 0)).tolist()
+        ]
+
 
 def scheduled_shock(base: ProductWorld, rows: Sequence[Mapping[str, object]]) -> ProductShock:
     """Return the shock of a tariff schedule.
@@ -197,8 +231,9 @@ def scheduled_shock(base: ProductWorld, rows: Sequence[Mapping[str, object]]) ->
         Product world.
     rows
         Each with origin, destination (labels, or ``*`` for all), hs (digits that a code begins with, or ``*``), rate
-        (0.25 is 25 %) and how (``add`` to the tariff, or ``set`` it). Where several rows reach a line, the one with the
-        longest code decides, and of equal codes the last.
+        (0.25 is 25 %) and how (``add`` to the tariff, ``set`` it, or ``embargo``, which needs no rate and leaves sales
+        at home open). Where several rows reach a line, the one with the longest code decides, and of equal codes the
+        last.
 
     Raises
     ------
@@ -206,28 +241,35 @@ def scheduled_shock(base: ProductWorld, rows: Sequence[Mapping[str, object]]) ->
         If rows cannot be read or name what is not there; every problem is listed.
     """
     problems: list[str] = []
-    wanted: list[tuple[int, int, float, bool, NDArray[np.bool_]]] = []
+    wanted: list[tuple[int, int, float, str, NDArray[np.bool_]]] = []
     for place, row in enumerate(rows, start=1):
-        missing = [name for name in ("origin", "destination", "hs", "rate", "how") if row.get(name) in (None, "")]
+        needed = ("origin", "destination", "hs", *(() if row.get("how") == "embargo" else ("rate",)), "how")
+        missing = [name for name in needed if row.get(name) in (None, "")]
         if missing:
             problems.append(f"row {place}: {', '.join(missing)} missing; expected origin, destination, hs, rate, how")
             continue
         how = str(row["how"])
-        if how not in ("add", "set"):
-            problems.append(f"row {place}: how = '{how}'; expected 'add' or 'set'")
+        if how not in ("add", "set", "embargo"):
+            problems.append(f"row {place}: how = '{how}'; expected 'add', 'set' or 'embargo'")
         named = {key: None if str(row[key]) == "*" else str(row[key]) for key in ("origin", "destination", "hs")}
         try:
-            mask, rate = base.lines(**named), float(str(row["rate"]))
+            mask, rate = base.lines(**named), 0.0 if how == "embargo" else float(str(row["rate"]))
         except (LabelError, ValueError) as error:
             problems.append(f"row {place}: {error}")
             continue
-        wanted.append((len(named["hs"] or ""), place, rate, how == "add", mask))
+        if how == "embargo" and (named["origin"] is None or named["origin"] != named["destination"]):
+            mask &= base.origin != base.destination
+        wanted.append((len(named["hs"] or ""), place, rate, how, mask))
     raise_all(InputError, "the tariff schedule cannot be used", problems)
-    rates = base.tariff_rate.copy()
-    for _, _, rate, add, mask in sorted(wanted, key=lambda w: w[:2]):
-        rates[mask] = base.tariff_rate[mask] + rate if add else rate
+    rates, shut = base.tariff_rate.copy(), np.zeros(len(base.flow), dtype=bool)
+    for _, _, rate, how, mask in sorted(wanted, key=lambda w: w[:2]):
+        shut[mask] = how == "embargo"
+        rates[mask] = rate if how == "set" else base.tariff_rate[mask] + rate
     return dataclasses.replace(
-        ProductShock.none(base), tariff_rate_cf=rates, notes=(f"{len(wanted)} rows of a schedule",)
+        ProductShock.none(base),
+        tariff_rate_cf=rates,
+        embargo=shut if shut.any() else None,
+        notes=(f"{len(wanted)} rows of a schedule",),
     )
 
 

@@ -119,6 +119,8 @@ def product_base(shock: ProductShock, threads: int) -> ProductBase:
     reach = paid / spent[buyer]
     moved = np.flatnonzero(kappa != 1.0)
     reach[moved] *= kappa[moved] ** -theta[lines.product[moved]]
+    if shock.embargo is not None:
+        reach[shock.embargo] = 0.0
     receipt = reach / (1.0 + shock.tariff_rate_cf)
     by_seller = np.argsort(seller, kind="stable")
     first = np.flatnonzero(np.concatenate([[True], np.diff(lines.product_sector) > 0]))

@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from counterpoise.core.errors import InputError, NotConvergedError
+from counterpoise.core.errors import InputError, NotConvergedError, raise_all
 from counterpoise.core.labels import dim_labels, index_of
 from counterpoise.core.products import ProductShock, ProductWorld
 from counterpoise.core.variables import variable
@@ -84,10 +84,13 @@ class ProductSolution:
         return float(self.flow_cf[there].sum() - self.flow_cf[back].sum())
 
     def table(self, mask: NDArray[np.bool_] | None = None) -> pd.DataFrame:
-        """Return lines: origin, destination, product, flow_usd, tariff_rate, and both after the shock."""
+        """Return lines: origin, destination, product, flow_usd, tariff_rate, both after the shock, and embargo."""
         kept = np.flatnonzero(np.ones(len(self.flow_cf), dtype=bool) if mask is None else mask)
+        shut = self.shock.embargo
         return self.base.table(mask).assign(
-            flow_cf_usd=self.flow_cf[kept], tariff_rate_cf=self.shock.tariff_rate_cf[kept]
+            flow_cf_usd=self.flow_cf[kept],
+            tariff_rate_cf=self.shock.tariff_rate_cf[kept],
+            embargo=np.zeros(len(kept), dtype=bool) if shut is None else shut[kept],
         )
 
     def countries_table(self) -> pd.DataFrame:
@@ -156,6 +159,11 @@ def solve_products(
     if np.any(world.scale_elasticity.to_numpy() != 0):
         raise InputError("the product tier holds for constant returns; this world has a scale_elasticity above 0")
     world.require_balanced()
+    stranded = [
+        f"{country} has no supplier of {sector} left; lift the embargo from one origin, or from some products"
+        for country, sector in shock.unsupplied()
+    ]
+    raise_all(NotConvergedError, "no equilibrium exists", stranded)
     bound = closure_named(closure, world.countries)
     threads = workers or os.cpu_count() or 1
     with jax.enable_x64(True), ThreadPoolExecutor(max_workers=threads) as pool:
@@ -295,6 +303,8 @@ def _flows(shock: ProductShock, at: ProductMarkets) -> Numbers:
     flow = paid * at.seller.reshape(-1)[lines.product * np.int32(n) + lines.origin] * pull[buyer]
     moved = np.flatnonzero(kappa != 1.0)
     flow[moved] *= kappa[moved] ** -theta[moved]
+    if shock.embargo is not None:
+        flow[shock.embargo] = 0.0
     return flow / (1.0 + shock.tariff_rate_cf)
 
 

@@ -147,6 +147,45 @@ def test_a_duty_on_one_product_moves_trade_to_its_neighbours(world: World, rng: 
     assert np.all(found.flow_cf[beside] > lines.flow[beside])
 
 
+def test_an_embargo_shuts_lines_exactly_and_is_the_limit_of_a_rising_cost(
+    world: World, rng: np.random.Generator
+) -> None:
+    """A shut line sells nothing, all conditions hold, and a prohibitive trade cost comes to the same."""
+    lines = split(world, rng)
+    shut = lines.lines(origin="AAA", destination="BBB", hs="01")
+    found = solve_products(lines, ProductShock.none(lines).with_embargo(origin="AAA", destination="BBB", hs="01"))
+    assert shut.any()
+    assert np.all(found.flow_cf[shut] == 0)
+    assert found.max_residual <= 1e-9
+    dear = solve_products(
+        lines, ProductShock.none(lines).with_iceberg_cost(1e6, origin="AAA", destination="BBB", hs="01")
+    )
+    np.testing.assert_allclose(found.flow_cf[~shut], dear.flow_cf[~shut], rtol=1e-6)
+    np.testing.assert_allclose(found.values["welfare_hat"], dear.values["welfare_hat"], rtol=1e-8)
+    rows = [
+        {"origin": "AAA", "destination": "BBB", "hs": "01", "how": "embargo"},
+        {"origin": "AAA", "destination": "BBB", "hs": "010100", "rate": "0", "how": "add"},
+    ]
+    kept = scheduled_shock(lines, rows)
+    assert kept.embargo is not None
+    np.testing.assert_array_equal(kept.embargo, shut & ~lines.lines(hs="010100"))
+    assert found.table(shut)["embargo"].all()
+
+
+def test_an_embargo_of_every_product_is_that_of_the_sector(world: World, rng: np.random.Generator) -> None:
+    lines = split(world, rng)
+    found = solve_products(lines, ProductShock.none(lines).with_embargo(origin="AAA", hs=("01", "02")))
+    dense = solve(world, Shock.none(world).with_embargo(origin="AAA", destination=["BBB", "CCC", "DDD"], sector="food"))
+    np.testing.assert_allclose(found.values["welfare_hat"], dense.values["welfare_hat"], rtol=1e-7)
+
+
+def test_a_buyer_without_any_supplier_has_no_equilibrium(world: World, rng: np.random.Generator) -> None:
+    lines = split(world, rng)
+    shock = ProductShock.none(lines).with_embargo(destination="BBB").with_embargo(origin="BBB", destination="BBB")
+    with pytest.raises(NotConvergedError, match="BBB has no supplier of food left"):
+        solve_products(lines, shock)
+
+
 def test_the_longest_code_of_a_schedule_decides(world: World, rng: np.random.Generator) -> None:
     """A row for six digits overrides one for two; rows add to the baseline, not to each other."""
     lines = split(world, rng)

@@ -27,9 +27,14 @@ def simulate_products(
     hs: Annotated[
         list[str] | None, typer.Option("--hs", metavar="CODE", help="Digits a code begins with; repeatable; else all.")
     ] = None,
+    embargo: Annotated[
+        bool, typer.Option("--embargo", help="Shut these lines instead; sales at home stay open.")
+    ] = False,
     schedule: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="CSV instead: origin, destination, hs, rate (0.25), how (add or set)."),
+        typer.Option(
+            metavar="FILE", help="CSV instead: origin, destination, hs, rate (0.25), how (add, set or embargo)."
+        ),
     ] = None,
     countries: Annotated[str, typer.Option(help="all: 226 of BACI; regions: the embedded world, split.")] = "all",
     elasticity: Annotated[str, typer.Option(help="fgo: by product where known; sector.")] = "fgo",
@@ -39,15 +44,15 @@ def simulate_products(
     output: Output = None,
     sources: SourcesFolder = None,
 ) -> None:
-    """Solve a change of duties on single products, in a world of product lines."""
+    """Solve a change of duties on single products, or an embargo, in a world of product lines."""
     import numpy as np
 
     from counterpoise.core.products import ProductShock, scheduled_shock
     from counterpoise.data.product_world import load_product_world
     from counterpoise.solver.products import solve_products
 
-    if (schedule is None) == (rate is None):
-        raise InputError("give either --rate (with --origin, --destination, --hs) or --schedule FILE")
+    if (schedule is not None) + (rate is not None) + embargo != 1:
+        raise InputError("give one of --rate, --embargo (with --origin, --destination, --hs) and --schedule FILE")
     if countries not in ("all", "regions") or elasticity not in ("fgo", "sector"):
         raise InputError(
             f"--countries {countries} --elasticity {elasticity}: expected all or regions, and fgo or sector"
@@ -58,12 +63,12 @@ def simulate_products(
     base = load_product_world(sources, countries=countries, product_elasticity=elasticity)
     if rows is not None:
         shock = scheduled_shock(base, rows)
-    else:
-        assert rate is not None
-        assert percent is not None
+    elif rate is not None and percent is not None:
         shock = ProductShock.none(base).with_tariff(
             percent / 100, origin=origin, destination=destination, hs=hs, add=rate.strip().startswith("+")
         )
+    else:
+        shock = ProductShock.none(base).with_embargo(origin=origin, destination=destination, hs=hs)
     with progress("simulate-products") as tell:
         solution = solve_products(
             base,
@@ -72,6 +77,8 @@ def simulate_products(
             progress=lambda steps, gap: tell(f"sweep {steps}, off by {gap:.1e}", steps, 500),
         )
     moved = shock.tariff_rate_cf != base.tariff_rate
+    if shock.embargo is not None:
+        moved |= shock.embargo
     lines = solution.table(moved)
     order = np.argsort(-np.abs(lines["flow_cf_usd"].to_numpy() - lines["flow_usd"].to_numpy()), kind="stable")
     lines = lines.iloc[order]
@@ -123,14 +130,16 @@ def _show(notes: tuple[str, ...], lines: pd.DataFrame, by_country: pd.DataFrame,
     for note in notes:
         say(note)
     print_table(
-        f"Lines whose duty changes ({len(lines):,}), largest changes first",
+        f"Lines whose duty changes or that are shut ({len(lines):,}), largest changes first",
         ["origin", "destination", "product", "duty, %", "before, bn USD", "after, bn USD"],
         [
             [
                 str(r["origin"]),
                 str(r["destination"]),
                 str(r["product"]),
-                f"{number(100 * r['tariff_rate'], 1)} to {number(100 * r['tariff_rate_cf'], 1)}",
+                "shut"
+                if r["embargo"]
+                else f"{number(100 * r['tariff_rate'], 1)} to {number(100 * r['tariff_rate_cf'], 1)}",
                 bn(r["flow_usd"]),
                 bn(r["flow_cf_usd"]),
             ]
