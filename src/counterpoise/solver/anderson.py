@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from counterpoise.core.errors import InputError
+from counterpoise.solver.options import BETWEEN, require_options
 
 __all__ = ["Anderson", "Progress", "Run", "accelerate", "advance", "begin", "unfinished"]
 
@@ -51,19 +51,16 @@ class Anderson:
 
     def __post_init__(self) -> None:
         """Check the options, all at once."""
-        problems = [
-            f"{label} = {value}; expected {rule}"
-            for label, value, rule, fine in (
-                ("rtol", self.rtol, "between 1e-14 and 1", 1e-14 <= self.rtol <= 1),
-                ("max_steps", self.max_steps, "1 or more", self.max_steps >= 1),
-                ("memory", self.memory, "0 to 50", 0 <= self.memory <= 50),
-                ("step_limit", self.step_limit, "more than 0", self.step_limit > 0),
-                ("tolerated_growth", self.tolerated_growth, "1 or more", self.tolerated_growth >= 1),
-            )
-            if not fine
-        ]
-        if problems:
-            raise InputError("solver options cannot be used: " + "; ".join(problems), problems)
+        require_options(
+            self,
+            {
+                "rtol": (BETWEEN, 1e-14 <= self.rtol <= 1),
+                "max_steps": ("1 or more", self.max_steps >= 1),
+                "memory": ("0 to 50", 0 <= self.memory <= 50),
+                "step_limit": ("more than 0", self.step_limit > 0),
+                "tolerated_growth": ("1 or more", self.tolerated_growth >= 1),
+            },
+        )
 
 
 class Run(NamedTuple):

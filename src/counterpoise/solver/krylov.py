@@ -22,8 +22,8 @@ import numpy as np
 from jax import Array, lax
 from jax.scipy.sparse import linalg
 
-from counterpoise.core.errors import InputError
 from counterpoise.solver.anderson import Run
+from counterpoise.solver.options import BETWEEN, require_options
 
 __all__ = ["NewtonKrylov", "newton_krylov"]
 
@@ -68,19 +68,16 @@ class NewtonKrylov:
 
     def __post_init__(self) -> None:
         """Check the options, all at once."""
-        problems = [
-            f"{label} = {value}; expected {rule}"
-            for label, value, rule, fine in (
-                ("rtol", self.rtol, "between 1e-14 and 1", 1e-14 <= self.rtol <= 1),
-                ("max_steps", self.max_steps, "1 or more", self.max_steps >= 1),
-                ("krylov", self.krylov, "1 or more", self.krylov >= 1),
-                ("restarts", self.restarts, "1 or more", self.restarts >= 1),
-                ("step_limit", self.step_limit, "more than 0", self.step_limit > 0),
-            )
-            if not fine
-        ]
-        if problems:
-            raise InputError("solver options cannot be used: " + "; ".join(problems), problems)
+        require_options(
+            self,
+            {
+                "rtol": (BETWEEN, 1e-14 <= self.rtol <= 1),
+                "max_steps": ("1 or more", self.max_steps >= 1),
+                "krylov": ("1 or more", self.krylov >= 1),
+                "restarts": ("1 or more", self.restarts >= 1),
+                "step_limit": ("more than 0", self.step_limit > 0),
+            },
+        )
 
 
 class _Loop(NamedTuple):

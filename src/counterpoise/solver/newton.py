@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from counterpoise.core.errors import InputError
 from counterpoise.solver.anderson import Run
+from counterpoise.solver.options import BETWEEN, require_options
 
 __all__ = ["Newton", "find_zero"]
 
@@ -46,18 +46,15 @@ class Newton:
 
     def __post_init__(self) -> None:
         """Check the options, all at once."""
-        problems = [
-            f"{label} = {value}; expected {rule}"
-            for label, value, rule, fine in (
-                ("rtol", self.rtol, "between 1e-14 and 1", 1e-14 <= self.rtol <= 1),
-                ("max_steps", self.max_steps, "1 or more", self.max_steps >= 1),
-                ("step_limit", self.step_limit, "more than 0", self.step_limit > 0),
-                ("halvings", self.halvings, "0 or more", self.halvings >= 0),
-            )
-            if not fine
-        ]
-        if problems:
-            raise InputError("solver options cannot be used: " + "; ".join(problems), problems)
+        require_options(
+            self,
+            {
+                "rtol": (BETWEEN, 1e-14 <= self.rtol <= 1),
+                "max_steps": ("1 or more", self.max_steps >= 1),
+                "step_limit": ("more than 0", self.step_limit > 0),
+                "halvings": ("0 or more", self.halvings >= 0),
+            },
+        )
 
 
 class _Loop(NamedTuple):
