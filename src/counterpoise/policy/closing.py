@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from counterpoise.core import Shock, World, horizon_elasticity
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
+from counterpoise.model import labour_of
 from counterpoise.policy.costs import Objective
 from counterpoise.policy.from_scenario import background_of, levers_at, levers_from_scenario, pair_of
 from counterpoise.policy.levers import Lever
@@ -76,6 +77,7 @@ class Closing:
             objective=objective,
             background=self.background,
             closure=self.scenario.closure,
+            labour=labour_of(self.scenario.choice),
             trade_elasticity=self.trade_elasticity if trade_elasticity is None else trade_elasticity,
             seed=seed,
         )
@@ -110,9 +112,10 @@ def closing_of(
     Raises
     ------
     InputError
-        If the scenario names no pair, leaves no lever, or ``by`` lies before its day; all problems at once.
+        If the scenario's model cannot hold levers, it names no pair, leaves no lever, or ``by`` lies before its day.
     """
     chosen = load_scenario(scenario) if isinstance(scenario, str) else scenario
+    chosen.choice.require_levers("a package")
     world = scenario_world(chosen) if world is None else world
     pair = pair_of(chosen, world)
     levers = levers_from_scenario(chosen, world, only_scenario=only_scenario, restraint=restraint)

@@ -51,6 +51,7 @@ from counterpoise.policy.levers import Lever
 from counterpoise.policy.mixture import Mixture, TermArrays
 from counterpoise.solver import Anderson
 from counterpoise.solver.anderson import accelerate
+from counterpoise.solver.engine import require_unique
 
 __all__ = ["Equilibria", "Outcomes", "Point"]
 
@@ -185,6 +186,7 @@ class Equilibria:
         shock = Shock.none(world) if background is None else background
         shock.require_labels(world)
         raise_all(InputError, "the shock cannot be used", shock.opening_problems(world))
+        require_unique(world)
         self.world = world
         self.pair = pair
         self.levers = levers

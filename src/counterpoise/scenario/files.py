@@ -101,7 +101,9 @@ def load_scenario(
 
 
 def scenario_world(scenario: Scenario) -> World:
-    """Return the world of a scenario, with its elasticities, those it replaces, and the horizon it looks at.
+    """Return the world of a scenario, with its elasticities, those it replaces, its model and the horizon it looks at.
+
+    A model of one sector leaves the sectors, which measures are laid on; `counterpoise.solver.solve` adds them up.
 
     Raises
     ------
@@ -110,6 +112,7 @@ def scenario_world(scenario: Scenario) -> World:
     InputError
         If the set of elasticities does not fit the world.
     """
+    from counterpoise.core.reduction import shaped_world
     from counterpoise.data import load_world
 
     world = load_world(scenario.world, elasticities=scenario.elasticities)
@@ -119,6 +122,7 @@ def scenario_world(scenario: Scenario) -> World:
             for s, t in zip(world.sectors, world.trade_elasticity, strict=True)
         ]
         world = world.with_changes(trade_elasticity=theta, consumption_share=world.consumption_share)
+    world = shaped_world(world, scenario.choice)
     return world if scenario.horizon_years is None else world.at_horizon(scenario.horizon_years)
 
 

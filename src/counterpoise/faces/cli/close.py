@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
-from counterpoise.faces.cli.options import AsJson, AsOf, Closure, Offline, Output, Seed, Settings, overrides_of
+from counterpoise.faces.cli.options import AsJson, AsOf, Closure, Model, Offline, Output, Seed, Settings, overrides_of
 from counterpoise.faces.cli.show import bn, number, print_json, print_table, progress, say, write_table
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def close(
     starts: Annotated[int, typer.Option(help="Starting points of the search.")] = 3,
     settings: Settings = None,
     closure: Closure = None,
+    model: Model = None,
     as_of: AsOf = None,
     as_json: AsJson = False,
     output: Output = None,
@@ -114,7 +115,7 @@ def close(
         "turnover_floor_usd": None if turnover is None else target_of(turnover),
         "objective": objective,
     }
-    chosen = load_scenario(scenario, overrides=overrides_of(settings, closure=closure, as_of=as_of))
+    chosen = load_scenario(scenario, overrides=overrides_of(settings, closure=closure, as_of=as_of, model=model))
     closing = closing_of(chosen, by=day, only=only, only_scenario=only_scenario, restraint=restraint)
     document: dict[str, Any] = {"scenario": chosen.name, "by": None if day is None else day.isoformat()}
     try:
