@@ -15,7 +15,7 @@ from typing import Any, cast
 from counterpoise.core import Shock, World
 from counterpoise.core.errors import InputError
 from counterpoise.data.concordance import goods_sectors
-from counterpoise.policy.costs import CostCurve
+from counterpoise.policy.costs import CostCase, CostCurve
 from counterpoise.policy.levers import (
     ExportSupport,
     FundMoney,
@@ -31,7 +31,7 @@ from counterpoise.policy.levers import (
 from counterpoise.scenario import Scenario, compile_scenario, schema
 from counterpoise.scenario.schema import Obstacle, Purchase, Tariff
 
-__all__ = ["background_of", "levers_at", "levers_from_scenario", "pair_of"]
+__all__ = ["background_of", "levers_at", "levers_costing", "levers_from_scenario", "pair_of"]
 
 PROGRAMME_BOUND = 0.4
 """Largest share of the price that a programme pays where the scenario names no bound: own assumption."""
@@ -140,6 +140,11 @@ def levers_at(levers: Sequence[Lever], on: date) -> tuple[Lever, ...]:
     return tuple(out)
 
 
+def levers_costing(levers: Sequence[Lever], case: CostCase) -> tuple[Lever, ...]:
+    """Return the levers with their curves at the low, central or high bound; what the model counts has no such ends."""
+    return tuple(replace(lever, curve=lever.curve.case(case)) for lever in levers)
+
+
 def _listed(entry: schema.Lever) -> Lever:
     """Return the lever that a scenario lists."""
     origin, destination = entry.origin or "", entry.destination or ""
@@ -164,7 +169,7 @@ def _listed(entry: schema.Lever) -> Lever:
     if entry.kind == "fund":
         make = FundMoney
         own = {"country": origin, "sectors": entry.sectors, "gain": entry.gain, "scale_usd": entry.scale_usd}
-        common["curve"] = replace(curve, linear_usd=1.0 + curve.linear_usd)
+        common["curve"] = replace(curve, money_usd=1.0)
     else:
         own = {"origin": origin, "destination": destination, "reach": tuple((s, 1.0) for s in entry.sectors)}
         make = _KINDS[entry.kind]

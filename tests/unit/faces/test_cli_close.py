@@ -123,6 +123,7 @@ def test_contradictory_floors_end_with_2(scenario: str) -> None:
         (("--by", "soon"), "'soon' is no day"),
         (("--by", "2024"), "lies before the scenario's day 2025-10-03"),
         (("--only", "ordr"), "no lever 'ordr'; did you mean 'order'?"),
+        (("--cost", "hgh"), "unknown end of the cost curves 'hgh'; did you mean 'high'?"),
         (("--objective", "happiness"), "unknown objective 'happiness'"),
         (("--attribute", "country"), "expected lever or kind"),
         (("-o", "out.doc"), "names no format"),
@@ -204,6 +205,24 @@ def test_the_words_say_price_limit_and_proof(scenario: str) -> None:
     assert "of the gap AAA-BBB costs" in result.stdout
     assert "At most" in result.stdout
     assert "starts agree" in result.stderr
+
+
+def test_the_package_at_each_end_of_the_cost_curves(scenario: str) -> None:
+    ends = {end: document(scenario, "--target", "4%", "--cost", end) for end in ("low", "central", "high")}
+    assert [found["cost_curves"] for found in ends.values()] == ["low", "central", "high"]
+    low, central, high = (found["cost_usd"] for found in ends.values())
+    assert low < central < high
+    assert central == pytest.approx(document(scenario, "--target", "4%")["cost_usd"], rel=1e-9)
+    removed = {
+        end: next(row["value"] for row in found["package"] if row["lever"] == "road") for end, found in ends.items()
+    }
+    assert removed["low"] >= removed["central"] >= removed["high"]
+    assert removed["low"] > removed["high"]
+    # Dear money buys the same: the obstacle costs half or twice, and no package is better than that.
+    assert high <= 2.0 * central * (1.0 + 1e-9)
+    assert low >= 0.5 * central * (1.0 - 1e-9)
+    told = call(scenario, "--target", "4%", "--cost", "high")
+    assert "cost curves at their high bound" in told.stdout
 
 
 def test_levers_of_a_scenario_are_part_of_its_schema(scenario: str) -> None:

@@ -167,3 +167,12 @@ def test_days_are_read_from_years_months_and_days() -> None:
     ]
     with pytest.raises(InputError, match="is no day"):
         day_of("2030-13-01")
+
+
+def test_money_of_a_fund_has_no_bounds_and_its_estimate_has() -> None:
+    curve = CostCurve(money_usd=1.0, linear_usd=0.2, low_factor=0.5, high_factor=3.0)
+    assert [curve.case(end).at(10.0) for end in ("low", "central", "high")] == pytest.approx([11.0, 12.0, 16.0])
+    assert curve.case("high").slope(10.0) == pytest.approx(1.6)
+    assert not CostCurve(money_usd=1.0).is_free
+    with pytest.raises(InputError, match="money_usd = -1"):
+        CostCurve(money_usd=-1.0)

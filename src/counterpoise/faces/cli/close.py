@@ -58,6 +58,9 @@ def close(
         str | None, typer.Option(metavar="USD", help="Least trade of the pair in both directions, as 70bn.")
     ] = None,
     objective: Annotated[str, typer.Option(help="What is cheap: fiscal, welfare or mix (half of each).")] = "fiscal",
+    cost: Annotated[
+        str, typer.Option(metavar="BOUND", help="Bound of the levers' cost curves: low, central or high.")
+    ] = "central",
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="LEVER", help="Only this lever or kind of lever; repeatable.")
     ] = None,
@@ -116,8 +119,12 @@ def close(
         "objective": objective,
     }
     chosen = load_scenario(scenario, overrides=overrides_of(settings, closure=closure, as_of=as_of, model=model))
-    closing = closing_of(chosen, by=day, only=only, only_scenario=only_scenario, restraint=restraint)
-    document: dict[str, Any] = {"scenario": chosen.name, "by": None if day is None else day.isoformat()}
+    closing = closing_of(chosen, by=day, only=only, only_scenario=only_scenario, restraint=restraint, cost=cost)
+    document: dict[str, Any] = {
+        "scenario": chosen.name,
+        "by": None if day is None else day.isoformat(),
+        "cost_curves": closing.cost,
+    }
     try:
         results = _Results(closing, wanted, limits, starts, seed, frontier, attribute, sensitivity)
     except InfeasibleError as error:
@@ -140,6 +147,7 @@ def close(
                 wanted,
                 last=2030 if day is None else day.year,
                 only_scenario=only_scenario,
+                cost=cost,
                 progress=lambda k, n: tell("years", k, n),
                 **same,
             )
@@ -303,7 +311,7 @@ def _show(results: _Results, yearly: YearlyPath | None) -> None:
     a, b = package.pair
     rows = sorted((use for use in package.uses if use.used), key=lambda use: -use.cost_usd)
     print_table(
-        f"The cheapest package: {package.status}, {package.objective.name} cost",
+        f"The cheapest package: {package.status}, {package.objective.name} cost{_end(results.closing)}",
         ["lever", "kind", "value", "bound", "cost, mn USD a year"],
         [
             [
@@ -406,6 +414,11 @@ def _show(results: _Results, yearly: YearlyPath | None) -> None:
     )
     if math.isnan(package.next_billion_usd):
         say(f"a further billion of the gap {a}-{b} is out of reach")
+
+
+def _end(closing: Closing) -> str:
+    """Say at which bound the cost curves are taken, where it is not the central one."""
+    return "" if closing.cost == "central" else f", cost curves at their {closing.cost} bound"
 
 
 def _value(use: LeverUse, value: float) -> str:

@@ -124,6 +124,7 @@ def way_back_document(
             "scenario": scenario.name,
             "target_usd": package.target_usd,
             "objective": package.objective.name,
+            "cost_curves": closing.cost,
             "by": None if closing.on is None else closing.on.isoformat(),
         },
         results={
@@ -190,6 +191,8 @@ def _prose(closing: Closing, package: Package, found: WayBack | None) -> list[st
             f"All of this is by {closing.on}, {closing.years:.1f} years on: trade answers less than in the long run,"
             " and no lever reaches further than its ramp."
         )
+    if closing.cost != "central":
+        out.append(f"What levers cost beside the model is taken at its {closing.cost} bound.")
     return [*out, *package.notes]
 
 
