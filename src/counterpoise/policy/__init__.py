@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         levers_costing,
         levers_from_scenario,
         pair_of,
+        passed_over,
     )
     from counterpoise.policy.frontier import Frontier, frontier_of
     from counterpoise.policy.levers import (
@@ -71,6 +72,7 @@ __all__ = [
     "levers_from_scenario",
     "open_search",
     "pair_of",
+    "passed_over",
     "path_to",
     "sensitivity_of",
     "shares_of",
@@ -94,6 +96,7 @@ _HOME: dict[str, str] = (
         "levers_costing": "from_scenario",
         "levers_from_scenario": "from_scenario",
         "pair_of": "from_scenario",
+        "passed_over": "from_scenario",
     }
     | {"Frontier": "frontier", "frontier_of": "frontier"}
     | {"LeverUse": "package", "Package": "package", "open_search": "package"}

@@ -31,7 +31,7 @@ from counterpoise.policy.levers import (
 from counterpoise.scenario import Scenario, compile_scenario, schema
 from counterpoise.scenario.schema import Obstacle, Purchase, Tariff
 
-__all__ = ["background_of", "levers_at", "levers_costing", "levers_from_scenario", "pair_of"]
+__all__ = ["background_of", "levers_at", "levers_costing", "levers_from_scenario", "pair_of", "passed_over"]
 
 PROGRAMME_BOUND = 0.4
 """Largest share of the price that a programme pays where the scenario names no bound: own assumption."""
@@ -128,6 +128,36 @@ def levers_from_scenario(
             "measures of kind purchase or obstacle, or allow levers it does not name"
         )
     return kept
+
+
+def passed_over(scenario: Scenario, world: World) -> tuple[str, ...]:
+    """Say which purchases and obstacles of the pair are no levers, and why: an analyst may have meant them to be.
+
+    Parameters
+    ----------
+    scenario, world
+        The scenario must name a pair.
+    """
+    seller, buyer = pair_of(scenario, world)
+    both = {seller, buyer}
+    out: list[str] = []
+    for measure in scenario.measure:
+        if isinstance(measure, Purchase) and measure.enabled and (measure.buyer, measure.seller) == (buyer, seller):
+            out.append(
+                f"'{measure.id}': {buyer} buys from {seller}, which sells more already; it widens the gap, holds "
+                f'anyway and is no lever (a lever has buyer = "{seller}", seller = "{buyer}")'
+            )
+        if isinstance(measure, Obstacle) and measure.enabled and not measure.added and both <= _named(measure):
+            if not _is_lever(measure, seller, buyer):
+                out.append(
+                    f"'{measure.id}': an obstacle is a lever where it names exactly origins = \"{buyer}\" and "
+                    f'destinations = "{seller}"; this one holds anyway'
+                )
+    return tuple(out)
+
+
+def _named(measure: Obstacle) -> set[str]:
+    return {*measure.origins, *measure.destinations}
 
 
 def levers_at(levers: Sequence[Lever], on: date) -> tuple[Lever, ...]:

@@ -100,8 +100,8 @@ def close(
     from counterpoise.faces.cli.runtime import prepare
 
     prepare()
-    from counterpoise.policy import InfeasibleError, closing_of, day_of, target_of
-    from counterpoise.scenario import load_scenario
+    from counterpoise.policy import InfeasibleError, closing_of, day_of, passed_over, target_of
+    from counterpoise.scenario import load_scenario, scenario_world
 
     if attribute is not None and attribute not in ("lever", "kind"):
         raise InputError(
@@ -119,7 +119,12 @@ def close(
         "objective": objective,
     }
     chosen = load_scenario(scenario, overrides=overrides_of(settings, closure=closure, as_of=as_of, model=model))
-    closing = closing_of(chosen, by=day, only=only, only_scenario=only_scenario, restraint=restraint, cost=cost)
+    world = scenario_world(chosen)
+    for words in () if chosen.pair is None else passed_over(chosen, world):
+        say(words)
+    closing = closing_of(
+        chosen, world=world, by=day, only=only, only_scenario=only_scenario, restraint=restraint, cost=cost
+    )
     document: dict[str, Any] = {
         "scenario": chosen.name,
         "by": None if day is None else day.isoformat(),

@@ -16,7 +16,7 @@ __all__ = ["method_chapter"]
 
 def method_chapter(story: Story) -> Section:
     """Return the chapter on method, sources and residuals."""
-    tables = [_measures(story), _residuals(story)]
+    tables = [*([_measures(story)] if story.headline.compiled.report.measures else []), _residuals(story)]
     if story.headline.solution.labour_hat.std() == 0:
         tables.insert(0, _decomposition(story))
     meta = story.world.meta
@@ -96,7 +96,7 @@ def _measures(story: Story) -> TableBlock:
     ]
     frame = pd.DataFrame(rows, columns=["id", "title", "group", "state", "rate", "trade", "confidence", "source"])
     return TableBlock(
-        title=f"The measures as of {story.scenario.as_of}",
+        title="The measures" + ("" if story.scenario.as_of is None else f" as of {story.scenario.as_of}"),
         frame=frame,
         source=f"Scenario '{story.scenario.name}'.",
         headers={"id": "Measure", "title": "What", "rate": "Mean rate", "trade": "Trade covered"},
