@@ -132,7 +132,7 @@ class Objective:
     welfare
         Weight of what the paying countries lose in real income (baseline income times the fall of ``welfare_hat``).
 
-    Outlays that the model does not see (curves, support booked outside the equilibrium) count with the sum of weights.
+    Outlays that the model does not see (curves, dearer oil under restraint) count with the sum of weights.
     """
 
     name: str
