@@ -485,18 +485,20 @@ class Scenario(_Part):
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a scenario file, for editors and for checks outside this package.
 
-    A file that ``extends`` another may hold entries under ``measure`` that only name an ``id`` and what differs.
+    A file that ``extends`` another may hold entries under ``measure`` and ``lever`` that only name an ``id`` and what
+    differs.
     """
     schema = Scenario.model_json_schema(by_alias=True)
-    items = schema["properties"]["measure"]["items"]
-    change: dict[str, Any] = {
-        "type": "object",
-        "title": "Change of an inherited measure",
-        "description": "Names a measure of the scenario that this one extends, and what differs.",
-        "required": ["id"],
-        "not": {"required": ["kind"]},
-    }
-    schema["properties"]["measure"]["items"] = {"anyOf": [items, change]}
+    for name in ("measure", "lever"):
+        change: dict[str, Any] = {
+            "type": "object",
+            "title": f"Change of an inherited {name}",
+            "description": f"Names a {name} of the scenario that this one extends, and what differs.",
+            "required": ["id"],
+            "not": {"required": ["kind"]},
+        }
+        listed = schema["properties"][name]
+        listed["items"] = {"anyOf": [listed["items"], change]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Counterpoise scenario"}
 
 
