@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from counterpoise.core import Shock, Solution, World, WorldMeta, horizon_elasticity
+    from counterpoise.core import ModelChoice, Shock, Solution, World, WorldMeta, horizon_elasticity
     from counterpoise.core.products import ProductShock, ProductWorld, split_world
     from counterpoise.data import load_table, load_world
     from counterpoise.data.product_world import load_product_world
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ModelChoice",
     "ProductShock",
     "ProductWorld",
     "Shock",
@@ -65,6 +66,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "ModelChoice": "core",
     "ProductShock": "core.products",
     "ProductWorld": "core.products",
     "load_product_world": "data.product_world",

@@ -23,6 +23,7 @@ def blocks(page: str, language: str) -> list[str]:
         "README.md",
         "docs/tutorials/five-minutes.md",
         "docs/explanation/frictions.md",
+        "docs/explanation/variants.md",
         "docs/how-to/find-products.md",
     ],
 )
@@ -62,6 +63,18 @@ def test_the_example_of_several_accounts_is_valid(tmp_path: Path) -> None:
     case = read_arrangement(path, draws=20)
     assert case.arrangement.labels == ("IND:BDT",)
     assert case.arrangement.draws == 20
+
+
+def test_the_example_of_a_model_is_valid(tmp_path: Path) -> None:
+    from counterpoise.scenario import load_scenario
+
+    scenario, model = blocks("docs/how-to/write-a-scenario.md", "toml")[:2]
+    path = tmp_path / "example.toml"
+    path.write_text(scenario + model, encoding="utf-8")
+    assert load_scenario(path).choice.words() == (
+        "many sectors without intermediate inputs; scale economies with scale x trade elasticity = 0.5; labour tied to "
+        "its sector (mobility 1)"
+    )
 
 
 @pytest.mark.parametrize("page", sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("*.md")))

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from counterpoise.core.choice import ModelChoice
     from counterpoise.core.horizon import horizon_elasticity
     from counterpoise.core.shock import Shock
     from counterpoise.core.solution import Solution
     from counterpoise.core.world import World, WorldMeta
 
-__all__ = ["Shock", "Solution", "World", "WorldMeta", "horizon_elasticity"]
+__all__ = ["ModelChoice", "Shock", "Solution", "World", "WorldMeta", "horizon_elasticity"]
 
 _HOME = {
+    "ModelChoice": "choice",
     "Shock": "shock",
     "Solution": "solution",
     "World": "world",

@@ -24,6 +24,7 @@ from counterpoise.model.parts import (
     SectorLabour,
     ZeroDeficit,
     closure_named,
+    labour_of,
 )
 from counterpoise.model.prepare import (
     OPTIONAL_PARTS,
@@ -59,6 +60,7 @@ __all__ = [
     "closed_lines",
     "closure_named",
     "initial_state",
+    "labour_of",
     "latent_share",
     "outcome",
     "parts_of",

@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 import jax.numpy as jnp
 from jax import Array
 
+from counterpoise.core.choice import ModelChoice
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
 from counterpoise.core.labels import index_of
 
@@ -28,6 +29,7 @@ __all__ = [
     "SectorLabour",
     "ZeroDeficit",
     "closure_named",
+    "labour_of",
 ]
 
 
@@ -212,3 +214,10 @@ def _mobility_problems(mobility: float) -> list[str]:
 
 
 Labour = FixedLabour | ElasticLabour | SectorLabour
+
+
+def labour_of(choice: ModelChoice) -> Labour | None:
+    """Return how labour is supplied in a chosen model; None where it is fixed and moves freely."""
+    if choice.labour_supply_elasticity > 0:
+        return ElasticLabour(choice.labour_supply_elasticity, choice.rebate, mobility=choice.labour_mobility)
+    return None if math.isinf(choice.labour_mobility) else SectorLabour(choice.labour_mobility)

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from counterpoise.policy.closing import Closing, close_gap, close_scenario, closing_of, day_of, target_of
     from counterpoise.policy.costs import FREE, CostCurve, Objective
-    from counterpoise.policy.from_scenario import background_of, levers_at, levers_from_scenario, pair_of
+    from counterpoise.policy.from_scenario import (
+        background_of,
+        levers_at,
+        levers_costing,
+        levers_from_scenario,
+        pair_of,
+        passed_over,
+    )
     from counterpoise.policy.frontier import Frontier, frontier_of
     from counterpoise.policy.levers import (
         ExportSupport,
@@ -61,9 +68,11 @@ __all__ = [
     "elasticity_cases",
     "frontier_of",
     "levers_at",
+    "levers_costing",
     "levers_from_scenario",
     "open_search",
     "pair_of",
+    "passed_over",
     "path_to",
     "sensitivity_of",
     "shares_of",
@@ -84,8 +93,10 @@ _HOME: dict[str, str] = (
     | {
         "background_of": "from_scenario",
         "levers_at": "from_scenario",
+        "levers_costing": "from_scenario",
         "levers_from_scenario": "from_scenario",
         "pair_of": "from_scenario",
+        "passed_over": "from_scenario",
     }
     | {"Frontier": "frontier", "frontier_of": "frontier"}
     | {"LeverUse": "package", "Package": "package", "open_search": "package"}

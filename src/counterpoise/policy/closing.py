@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from counterpoise.core import Shock, World, horizon_elasticity
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
-from counterpoise.policy.costs import Objective
-from counterpoise.policy.from_scenario import background_of, levers_at, levers_from_scenario, pair_of
+from counterpoise.model import labour_of
+from counterpoise.policy.costs import CostCase, Objective, cost_case
+from counterpoise.policy.from_scenario import background_of, levers_at, levers_costing, levers_from_scenario, pair_of
 from counterpoise.policy.levers import Lever
 from counterpoise.policy.package import Package, closed_usd_of, open_search, package_of
 from counterpoise.policy.package import close_gap as close_world_gap
@@ -44,6 +45,8 @@ class Closing:
         Years from the scenario's day to ``on``, at least 1; infinity in the long run.
     trade_elasticity
         (S,) after so many years; None where the world's own hold.
+    cost
+        Bound of the levers' cost curves that is taken: ``"low"``, ``"central"`` or ``"high"``.
     """
 
     scenario: Scenario
@@ -54,6 +57,7 @@ class Closing:
     on: date | None
     years: float
     trade_elasticity: Floats | None
+    cost: CostCase = "central"
 
     def search(
         self,
@@ -76,6 +80,7 @@ class Closing:
             objective=objective,
             background=self.background,
             closure=self.scenario.closure,
+            labour=labour_of(self.scenario.choice),
             trade_elasticity=self.trade_elasticity if trade_elasticity is None else trade_elasticity,
             seed=seed,
         )
@@ -88,6 +93,7 @@ def closing_of(
     only: Sequence[str] | None = None,
     only_scenario: bool = False,
     restraint: bool = False,
+    cost: str = "central",
     world: World | None = None,
 ) -> Closing:
     """Return what a scenario asks, ready to be searched.
@@ -104,18 +110,23 @@ def closing_of(
         Ids of the only levers to use, or kinds of them (``"tariff cut"``); all by default.
     only_scenario, restraint
         As in `counterpoise.policy.levers_from_scenario`.
+    cost
+        Bound of the levers' cost curves: ``"low"``, ``"central"`` (default) or ``"high"``.
     world
         In place of the scenario's own.
 
     Raises
     ------
     InputError
-        If the scenario names no pair, leaves no lever, or ``by`` lies before its day; all problems at once.
+        If the scenario's model cannot hold levers, it names no pair, leaves no lever, ``by`` lies before its day,
+        or ``cost`` is no bound.
     """
     chosen = load_scenario(scenario) if isinstance(scenario, str) else scenario
+    chosen.choice.require_levers("a package")
     world = scenario_world(chosen) if world is None else world
-    pair = pair_of(chosen, world)
+    pair, end = pair_of(chosen, world), cost_case(cost)
     levers = levers_from_scenario(chosen, world, only_scenario=only_scenario, restraint=restraint)
+    levers = levers_costing(levers, end)
     problems: list[str] = []
     if only is not None:
         known = [*(lever.id for lever in levers), *dict.fromkeys(lever.kind for lever in levers)]
@@ -137,7 +148,7 @@ def closing_of(
             levers = levers_at(levers, by)
     raise_all(InputError, f"the gap of '{chosen.name}' cannot be closed as asked", problems)
     background = background_of(chosen, world, as_of=by)
-    return Closing(chosen, world, pair, levers, background, by, years, theta)
+    return Closing(chosen, world, pair, levers, background, by, years, theta, end)
 
 
 def close_gap(
@@ -185,6 +196,7 @@ def close_scenario(
     only: Sequence[str] | None = None,
     only_scenario: bool = False,
     restraint: bool = False,
+    cost: str = "central",
     welfare_floors: Mapping[str, float] | None = None,
     third_party_limits: Mapping[str, float] | None = None,
     turnover_floor_usd: float | None = None,
@@ -196,7 +208,7 @@ def close_scenario(
 
     Parameters
     ----------
-    scenario, by, only, only_scenario, restraint
+    scenario, by, only, only_scenario, restraint, cost
         As in `closing_of`.
     target
         As in `target_of`.
@@ -207,7 +219,7 @@ def close_scenario(
 
     began = time.perf_counter()
     asked = target_of(target)
-    closing = closing_of(scenario, by=by, only=only, only_scenario=only_scenario, restraint=restraint)
+    closing = closing_of(scenario, by=by, only=only, only_scenario=only_scenario, restraint=restraint, cost=cost)
     search = closing.search(
         welfare_floors=welfare_floors,
         third_party_limits=third_party_limits,

@@ -8,18 +8,39 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
 
-__all__ = ["FISCAL", "FREE", "MIX", "MONEY", "OBJECTIVES", "WELFARE", "CostCurve", "Objective", "objective_named"]
+__all__ = [
+    "FISCAL",
+    "FREE",
+    "MIX",
+    "MONEY",
+    "OBJECTIVES",
+    "WELFARE",
+    "CostCase",
+    "CostCurve",
+    "Objective",
+    "cost_case",
+    "objective_named",
+]
 
-Case = Literal["low", "central", "high"]
+CostCase = Literal["low", "central", "high"]
+"""Which end of the curves is taken."""
+
+
+def cost_case(text: str) -> CostCase:
+    """Return a case by its name; raise InputError for another."""
+    if text not in get_args(CostCase):
+        hint = did_you_mean(text, get_args(CostCase)) or ";"
+        raise InputError(f"unknown end of the cost curves '{text}'{hint} Known: low, central, high")
+    return cast(CostCase, text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostCurve:
-    """USD a year that a lever costs at a value v, beside what the model counts: linear v + quadratic v^2 / 2.
+    """USD a year that a lever costs at v, beside what the model counts: (money + linear) v + quadratic v^2 / 2.
 
     Parameters
     ----------
@@ -31,6 +52,8 @@ class CostCurve:
         Where the numbers come from; "own assumption" is an answer.
     low_factor, high_factor
         The curve at its low and high bound, over the central one.
+    money_usd
+        USD a year per unit that are no estimate and so have no bounds: 1 for a lever whose value is money.
 
     Raises
     ------
@@ -43,6 +66,7 @@ class CostCurve:
     source: str = "own assumption"
     low_factor: float = 1.0
     high_factor: float = 1.0
+    money_usd: float = 0.0
 
     def __post_init__(self) -> None:
         """Check everything at once."""
@@ -50,6 +74,7 @@ class CostCurve:
             f"{name} = {value}; expected {rule}"
             for name, value, rule, fine in (
                 ("linear_usd", self.linear_usd, "a finite number", math.isfinite(self.linear_usd)),
+                ("money_usd", self.money_usd, "a finite number of 0 or more", 0.0 <= self.money_usd < math.inf),
                 ("quadratic_usd", self.quadratic_usd, "0 or more", 0.0 <= self.quadratic_usd < math.inf),
                 ("low_factor", self.low_factor, "0 to 1", 0.0 <= self.low_factor <= 1.0),
                 ("high_factor", self.high_factor, "1 or more", 1.0 <= self.high_factor < math.inf),
@@ -60,18 +85,18 @@ class CostCurve:
 
     def at(self, value: float) -> float:
         """Return the cost at a value of the lever, USD a year."""
-        return value * (self.linear_usd + 0.5 * self.quadratic_usd * value)
+        return value * (self.money_usd + self.linear_usd + 0.5 * self.quadratic_usd * value)
 
     def slope(self, value: float) -> float:
         """Return the marginal cost at a value of the lever, USD a year per unit."""
-        return self.linear_usd + self.quadratic_usd * value
+        return self.money_usd + self.linear_usd + self.quadratic_usd * value
 
     def bend(self, value: float) -> float:
         """Return the rise of the marginal cost at a value of the lever, USD a year per unit squared."""
         return self.quadratic_usd
 
-    def case(self, which: Case) -> CostCurve:
-        """Return the curve at its low, central or high bound."""
+    def case(self, which: CostCase) -> CostCurve:
+        """Return the curve at its low, central or high bound; money is money in all of them."""
         factor = {"low": self.low_factor, "central": 1.0, "high": self.high_factor}[which]
         return replace(
             self,
@@ -84,14 +109,14 @@ class CostCurve:
     @property
     def is_free(self) -> bool:
         """True where the curve is zero everywhere."""
-        return self.linear_usd == 0.0 and self.quadratic_usd == 0.0
+        return self.money_usd == 0.0 and self.linear_usd == 0.0 and self.quadratic_usd == 0.0
 
 
 FREE = CostCurve(source="nothing beside what the model counts")
 """No cost beside what the model counts."""
 
 
-MONEY = CostCurve(linear_usd=1.0, source="the money itself")
+MONEY = CostCurve(money_usd=1.0, source="the money itself")
 """A lever whose value is money: it costs what it is."""
 
 
@@ -107,7 +132,7 @@ class Objective:
     welfare
         Weight of what the paying countries lose in real income (baseline income times the fall of ``welfare_hat``).
 
-    Outlays that the model does not see (curves, support booked outside the equilibrium) count with the sum of weights.
+    Outlays that the model does not see (curves, dearer oil under restraint) count with the sum of weights.
     """
 
     name: str

@@ -15,7 +15,7 @@ from typing import Any, cast
 from counterpoise.core import Shock, World
 from counterpoise.core.errors import InputError
 from counterpoise.data.concordance import goods_sectors
-from counterpoise.policy.costs import CostCurve
+from counterpoise.policy.costs import CostCase, CostCurve
 from counterpoise.policy.levers import (
     ExportSupport,
     FundMoney,
@@ -31,7 +31,7 @@ from counterpoise.policy.levers import (
 from counterpoise.scenario import Scenario, compile_scenario, schema
 from counterpoise.scenario.schema import Obstacle, Purchase, Tariff
 
-__all__ = ["background_of", "levers_at", "levers_from_scenario", "pair_of"]
+__all__ = ["background_of", "levers_at", "levers_costing", "levers_from_scenario", "pair_of", "passed_over"]
 
 PROGRAMME_BOUND = 0.4
 """Largest share of the price that a programme pays where the scenario names no bound: own assumption."""
@@ -130,6 +130,36 @@ def levers_from_scenario(
     return kept
 
 
+def passed_over(scenario: Scenario, world: World) -> tuple[str, ...]:
+    """Say which purchases and obstacles of the pair are no levers, and why: an analyst may have meant them to be.
+
+    Parameters
+    ----------
+    scenario, world
+        The scenario must name a pair.
+    """
+    seller, buyer = pair_of(scenario, world)
+    both = {seller, buyer}
+    out: list[str] = []
+    for measure in scenario.measure:
+        if isinstance(measure, Purchase) and measure.enabled and (measure.buyer, measure.seller) == (buyer, seller):
+            out.append(
+                f"'{measure.id}': {buyer} buys from {seller}, which sells more already; it widens the gap, holds "
+                f'anyway and is no lever (a lever has buyer = "{seller}", seller = "{buyer}")'
+            )
+        if isinstance(measure, Obstacle) and measure.enabled and not measure.added and both <= _named(measure):
+            if not _is_lever(measure, seller, buyer):
+                out.append(
+                    f"'{measure.id}': an obstacle is a lever where it names exactly origins = \"{buyer}\" and "
+                    f'destinations = "{seller}"; this one holds anyway'
+                )
+    return tuple(out)
+
+
+def _named(measure: Obstacle) -> set[str]:
+    return {*measure.origins, *measure.destinations}
+
+
 def levers_at(levers: Sequence[Lever], on: date) -> tuple[Lever, ...]:
     """Return the levers as far as their ramps let them go on a day: the range is cut, the start is not."""
     out: list[Lever] = []
@@ -138,6 +168,11 @@ def levers_at(levers: Sequence[Lever], on: date) -> tuple[Lever, ...]:
         low = lever.start + share * (lever.lower - lever.start)
         out.append(replace(lever, lower=low, upper=lever.start + share * (lever.upper - lever.start)))
     return tuple(out)
+
+
+def levers_costing(levers: Sequence[Lever], case: CostCase) -> tuple[Lever, ...]:
+    """Return the levers with their curves at the low, central or high bound; what the model counts has no such ends."""
+    return tuple(replace(lever, curve=lever.curve.case(case)) for lever in levers)
 
 
 def _listed(entry: schema.Lever) -> Lever:
@@ -164,7 +199,7 @@ def _listed(entry: schema.Lever) -> Lever:
     if entry.kind == "fund":
         make = FundMoney
         own = {"country": origin, "sectors": entry.sectors, "gain": entry.gain, "scale_usd": entry.scale_usd}
-        common["curve"] = replace(curve, linear_usd=1.0 + curve.linear_usd)
+        common["curve"] = replace(curve, money_usd=1.0)
     else:
         own = {"origin": origin, "destination": destination, "reach": tuple((s, 1.0) for s in entry.sectors)}
         make = _KINDS[entry.kind]

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from counterpoise.core import Shock, Solution, World
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
 from counterpoise.core.labels import index_of
-from counterpoise.model import Closure
+from counterpoise.model import Closure, Labour
 from counterpoise.policy.fund_equilibrium import Cells, FundEquilibria
 from counterpoise.policy.fund_options import (
     Finance,
@@ -64,6 +64,7 @@ def allocate_fund(
     finance: Finance | None = None,
     shock: Shock | None = None,
     closure: Closure | str = "fixed_world_share",
+    labour: Labour | None = None,
     case: FundCase = "central",
     compare: bool = True,
     caution: bool = True,
@@ -94,6 +95,8 @@ def allocate_fund(
         What else changes; the fund comes on top of it.
     closure
         How aggregate deficits are pinned down.
+    labour
+        How labour is supplied, as in `counterpoise.solver.solve`; fixed and mobile by default.
     case
         ``"low"``, ``"central"`` or ``"high"``: which of the shipped assumptions fill what is not given.
     compare
@@ -141,7 +144,7 @@ def allocate_fund(
     asked = shock if shock is not None else Shock.none(world)
     asked.require_labels(world)
     cells, curve = _curve(world, partners, given, response)
-    equilibria = FundEquilibria.start(world, asked, partners, (weights[0], weights[1]), cells, closure)
+    equilibria = FundEquilibria.start(world, asked, partners, (weights[0], weights[1]), cells, closure, labour)
     bounds = Bounds(np.zeros(len(given)), np.array([min(x.maximum_usd, 1e30) for x in given]), float(budget_usd))
     minimum = np.array([x.minimum_usd for x in given])
     task = FundTask(equilibria, curve, bounds, minimum, share, Tail(), np.ones((1, len(cells.country))))

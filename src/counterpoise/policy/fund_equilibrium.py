@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from counterpoise.core import Shock, Solution, World
 from counterpoise.core.labels import index_of
-from counterpoise.model import Baseline, Closure, Outcome
+from counterpoise.model import Baseline, Closure, Labour, Outcome
 from counterpoise.solver import Anderson, Gap, Gradient, Objective, gradient, solve, solve_batch
 
 __all__ = ["Cells", "FundEquilibria", "Gains", "PartnersWelfare", "Slopes"]
@@ -78,6 +78,7 @@ class FundEquilibria:
     weights: tuple[float, float]
     cells: Cells
     closure: Closure | str
+    labour: Labour | None
     before: Solution
 
     @classmethod
@@ -89,10 +90,11 @@ class FundEquilibria:
         weights: tuple[float, float],
         cells: Cells,
         closure: Closure | str,
+        labour: Labour | None = None,
     ) -> FundEquilibria:
         """Solve the world without a fund; the pair is ordered so that the first country sells more."""
-        before = solve(world, shock, closure=closure, solver=_PRECISE)
-        return cls(world, shock, pair, weights, cells, closure, before)
+        before = solve(world, shock, closure=closure, labour=labour, solver=_PRECISE)
+        return cls(world, shock, pair, weights, cells, closure, labour, before)
 
     @property
     def positions(self) -> tuple[int, int]:
@@ -108,7 +110,7 @@ class FundEquilibria:
 
     def solve(self, log_gain: Numbers) -> Solution:
         """Solve one equilibrium."""
-        return solve(self.world, self.shock_at(log_gain), closure=self.closure, solver=_PRECISE)
+        return solve(self.world, self.shock_at(log_gain), closure=self.closure, labour=self.labour, solver=_PRECISE)
 
     def gains(self, solution: Solution) -> Gains:
         """Return what a solution brings."""
@@ -122,7 +124,7 @@ class FundEquilibria:
     def many_gains(self, log_gains: Numbers) -> Gains:
         """Return what each draw (D, C) brings, in one batch."""
         shocks = [self.shock_at(row) for row in log_gains]
-        batch = solve_batch(self.world, shocks, closure=self.closure, solver=_PRECISE)
+        batch = solve_batch(self.world, shocks, closure=self.closure, labour=self.labour, solver=_PRECISE)
         where = list(self.positions)
         hats = batch.data["welfare_hat"].to_numpy()[:, where] - self.before.values["welfare_hat"][where]
         return Gains(self.world.income.to_numpy()[where] * hats, self._closed(batch.gap_cf_usd(*self.pair)))
@@ -154,7 +156,7 @@ class FundEquilibria:
         return found.productivity_hat.to_numpy()[where] * solution.shock.productivity_hat.to_numpy()[where]
 
     def _gradient(self, solution: Solution, of: Objective) -> Gradient:
-        return gradient(solution, of, closure=self.closure)
+        return gradient(solution, of, closure=self.closure, labour=self.labour)
 
     def _welfare(self) -> PartnersWelfare:
         return PartnersWelfare(self.positions, self.weights)

@@ -44,13 +44,14 @@ Cells = tuple[NDArray[np.intp], ...]
 Reach = tuple[tuple[str, float], ...]
 """Sectors, each with the share of its trade that a lever reaches."""
 
-Term = Literal["duty_kept", "price_factor", "unsubsidised", "iceberg", "productivity", "latent"]
-"""What a factor multiplies: the duty, one plus the duty, one minus the purchase subsidy, iceberg cost, productivity.
+Term = Literal["duty_kept", "price_factor", "unsubsidised", "untaxed", "iceberg", "productivity", "latent"]
+"""What a factor multiplies: the duty, one plus the duty, one minus the purchase subsidy, one plus the export tax (the
+price at the border over what the producer gets), iceberg cost, productivity.
 
 Factors on ``latent`` are amounts, USD of potential trade, and add up.
 """
 
-TERMS: tuple[Term, ...] = ("duty_kept", "price_factor", "unsubsidised", "iceberg", "productivity", "latent")
+TERMS: tuple[Term, ...] = ("duty_kept", "price_factor", "unsubsidised", "untaxed", "iceberg", "productivity", "latent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,23 +219,23 @@ class ObstacleRemoval(_TradeLever):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportSupport(_TradeLever):
-    """The share of the price that the origin's budget pays for its sales to the destination, below 1.
+    """The share of the producer's price that the origin's budget pays for its sales to the destination, below 1.
 
-    The model has no export subsidy: it sees a fall of the trade cost by that share. What the origin pays, value / (1 -
-    value) per USD of flow, is booked in the cost and not taken from the origin's income.
+    An export subsidy, which is a negative export tax: the model takes it from the origin's income, and the
+    destination's duty falls on the price that is left.
     """
 
     kind: ClassVar[str] = "export support"
     unit: ClassVar[str] = "share of the price"
 
-    def factor(self, value: float) -> tuple[Floats, Floats]:
-        """Lower the cost to the buyer by the value on the share reached."""
-        return 1.0 - self.covered * value, -self.covered
+    @property
+    def term(self) -> Term:
+        """What its factor multiplies."""
+        return "untaxed"
 
-    def booked_rate(self, value: float) -> tuple[Floats, Floats]:
-        """Book the part of the full price that the buyer does not pay."""
-        left = 1.0 - self.covered * value
-        return self.covered * value / left, self.covered / left**2
+    def factor(self, value: float) -> tuple[Floats, Floats]:
+        """Leave one minus the value of the producer's price to the border on the share reached."""
+        return 1.0 - self.covered * value, -self.covered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ class TermArrays(NamedTuple):
 
     tariff_rate: Floats
     purchase_subsidy_rate: Floats
+    export_tax_rate: Floats
     iceberg_cost_hat: Floats
     productivity_hat: Floats
     latent_share: Floats
@@ -77,6 +78,7 @@ class Mixture:
         self._base = TermArrays(
             tariff_rate=_by_sector(background.tariff_rate_cf.to_numpy()),
             purchase_subsidy_rate=_by_sector(background.purchase_subsidy_rate.to_numpy()),
+            export_tax_rate=_by_sector(background.export_tax_rate.to_numpy()),
             iceberg_cost_hat=_by_sector(background.iceberg_cost_hat.to_numpy()),
             productivity_hat=background.productivity_hat.to_numpy().copy(),
             latent_share=_by_sector(latent_share(world, background)),
@@ -91,6 +93,11 @@ class Mixture:
         """True where some lever opens a line."""
         return bool(self._parts["latent"])
 
+    @property
+    def supports_exports(self) -> bool:
+        """True where some lever pays for exports."""
+        return bool(self._parts["untaxed"])
+
     def terms(self, values: Floats) -> TermArrays:
         """Return the terms at values of the levers, (L,)."""
         base = self._base
@@ -102,6 +109,7 @@ class Mixture:
         out = TermArrays(
             base.tariff_rate.copy(),
             base.purchase_subsidy_rate.copy(),
+            base.export_tax_rate.copy(),
             base.iceberg_cost_hat.copy(),
             base.productivity_hat.copy(),
             base.latent_share.copy(),
@@ -113,6 +121,9 @@ class Mixture:
         left, at = self._product("unsubsidised", values), self._touched["unsubsidised"]
         subsidy = out.purchase_subsidy_rate.reshape(-1)
         subsidy[at] = 1.0 - (1.0 - subsidy[at]) * left
+        left, at = self._product("untaxed", values), self._touched["untaxed"]
+        export_tax = out.export_tax_rate.reshape(-1)
+        export_tax[at] = (1.0 + export_tax[at]) * left - 1.0
         out.iceberg_cost_hat.reshape(-1)[self._touched["iceberg"]] *= self._product("iceberg", values)
         out.productivity_hat.reshape(-1)[self._touched["productivity"]] *= self._product("productivity", values)
         for part in self._parts["latent"]:
@@ -142,6 +153,8 @@ class Mixture:
             * (1.0 + before(base.tariff_rate, at["price_factor"]) * kept[where["price_factor"]]),
             "unsubsidised": -taken(slopes.purchase_subsidy_rate, at["unsubsidised"])
             * (1.0 - before(base.purchase_subsidy_rate, at["unsubsidised"])),
+            "untaxed": taken(slopes.export_tax_rate, at["untaxed"])
+            * (1.0 + before(base.export_tax_rate, at["untaxed"])),
             "iceberg": taken(slopes.iceberg_cost_hat, at["iceberg"]) * before(base.iceberg_cost_hat, at["iceberg"]),
             "productivity": taken(slopes.productivity_hat, at["productivity"])
             * before(base.productivity_hat, at["productivity"]),
@@ -172,6 +185,7 @@ class Mixture:
         return (
             self.background.with_array("tariff_rate_cf", np.moveaxis(terms.tariff_rate, 0, 2))
             .with_array("purchase_subsidy_rate", np.moveaxis(terms.purchase_subsidy_rate, 0, 2))
+            .with_array("export_tax_rate", np.moveaxis(terms.export_tax_rate, 0, 2))
             .with_array("iceberg_cost_hat", np.moveaxis(terms.iceberg_cost_hat, 0, 2))
             .with_array("productivity_hat", terms.productivity_hat)
             .with_array("potential_flow", np.moveaxis(terms.latent_share / self._share_of_usd, 0, 2))
@@ -180,7 +194,7 @@ class Mixture:
     def outlay(self, values: Floats, flow: Floats) -> Floats:
         """Return what each lever itself takes from its payer at given flows (S, N, N), USD a year (L,).
 
-        Duty forgone and subsidy paid on the flows as they are with the package, support booked, and the curve; levers
+        Duty forgone and subsidies paid on the flows as they are with the package, what is booked, and the curve; levers
         on one cell share what is paid there in proportion to one minus their factors.
         """
         base, terms = self._base, self.terms(values)
@@ -188,9 +202,11 @@ class Mixture:
             -1
         )
         forgone = (flow * (base.tariff_rate - terms.tariff_rate)).reshape(-1)
+        receipt = flow / (1.0 + terms.export_tax_rate)
+        supported = (receipt * (base.export_tax_rate - terms.export_tax_rate)).reshape(-1)
         out = np.zeros(len(self.levers))
         duty, subsidy = self._parts["duty_kept"] + self._parts["price_factor"], self._parts["unsubsidised"]
-        for parts, money in ((duty, forgone), (subsidy, paid)):
+        for parts, money in ((duty, forgone), (subsidy, paid), (self._parts["untaxed"], supported)):
             pieces = [1.0 - p.lever.factor(float(values[p.column]))[0] for p in parts]
             total = np.zeros_like(money)
             for part, piece in zip(parts, pieces, strict=True):

@@ -84,4 +84,6 @@ def scenario_purchases(scenario: Scenario, *, groups: Sequence[str] = ("order",)
     buyer, seller = pairs.pop()
     world = scenario_world(scenario)
     shock = compile_scenario(scenario, world, groups=tuple(groups)).shock
-    return extra_purchases(solve(world, shock, closure=scenario.closure), buyer, seller)
+    return extra_purchases(
+        solve(world, shock, closure=scenario.closure, model=scenario.choice.beyond_world), buyer, seller
+    )

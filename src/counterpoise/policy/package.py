@@ -51,6 +51,12 @@ KKT_LIMIT = 1e-5
 
 _BILLION = 1e9
 
+_SAME_GAP = 0.02
+"""Relative difference from the base year's gap up to which nothing is said of it."""
+
+_TELLING = 0.05
+"""Part of the cost from which on the effect on all other revenue is told."""
+
 
 @dataclass(frozen=True, slots=True)
 class LeverUse:
@@ -61,7 +67,7 @@ class LeverUse:
     value, lower, upper
         In the lever's unit.
     cost_usd
-        What the lever itself takes from its payer, USD a year: duty forgone, subsidy paid, support booked, curve.
+        What the lever itself takes from its payer, USD a year: duty forgone, subsidy paid, dearer oil booked, curve.
     marginal
         USD of the objective for the next dollar of the gap closed by this lever alone; NaN where it does not move it.
     binds
@@ -256,10 +262,18 @@ class Package:
             price += f", the next billion {self.next_billion_usd / 1e6:.0f} mn USD."
         else:
             price += "; a further billion is out of reach."
+        moved = "raises" if self.induced_usd < 0 else "lowers"
+        other = ""
+        if abs(self.induced_usd) > _TELLING * abs(self.fiscal_usd):
+            other = (
+                f" The levers themselves take {(self.fiscal_usd - self.induced_usd) / 1e6:.0f} mn USD; the package "
+                f"{moved} all other revenue of the budgets by {abs(self.induced_usd) / 1e6:.0f} mn."
+            )
         lines = [
             f"Closing {self.closed_usd / 1e9:.2f} bn USD ({self.closed_pct:.1f} %) of the gap {a}-{b} costs "
-            f"{self.cost_usd / 1e9:.3f} bn USD a year ({self.objective.name}). {price}",
+            f"{self.cost_usd / 1e9:.3f} bn USD a year ({self.objective.name}). {price}{other}",
             f"At most {self.max_closure_usd / 1e9:.2f} bn USD ({self.max_closure_pct:.1f} %) can be closed"
+            + (", which would turn the gap round" if self.max_closure_pct > 100 else "")
             + ("; what stops it:" if self.stops else "."),
         ]
         return "\n".join([*self.notes, *lines])
@@ -384,10 +398,7 @@ def open_search(
     )
     programme = Programme(equilibria, chosen)
     if not programme.gap > 0:
-        raise InputError(
-            f"{pair[0]} sells {-programme.gap / 1e9:.4g} bn USD less to {pair[1]} than it buys; expected a gap to "
-            f"close: give the pair as ({pair[1]!r}, {pair[0]!r})"
-        )
+        raise InputError(_no_gap(world, pair, programme.gap))
     standing = standing_limits(
         programme,
         welfare_floors=welfare_floors,
@@ -395,6 +406,22 @@ def open_search(
         turnover_floor_usd=turnover_floor_usd,
     )
     return Search(programme, standing, seed=seed)
+
+
+def _no_gap(world: World, pair: tuple[str, str], gap_usd: float) -> str:
+    """Say why there is no gap to close: the pair stands the wrong way round, or what holds anyway turned it round."""
+    a, b = pair
+    before = world.gap_usd(a, b)
+    if before > 0:
+        return (
+            f"without any package {a} sells {-gap_usd / 1e9:.4g} bn USD less to {b} than it buys, after "
+            f"{before / 1e9:.4g} bn more in the base year: what holds anyway turns the gap round, and nothing is left "
+            "to close; leave out the measure that does so, as with --set measure.ID.enabled=false"
+        )
+    return (
+        f"{a} sells {-gap_usd / 1e9:.4g} bn USD less to {b} than it buys; expected a gap to close: give the pair as "
+        f"({b!r}, {a!r})"
+    )
 
 
 def closed_usd_of(target: float, gap_usd: float) -> float:
@@ -474,7 +501,7 @@ def package_of(search: Search, reached: Reached, target_usd: float, *, began: fl
         adjoints=sum(e.adjoints for e in counted),
         starts=reached.starts,
         starts_agreeing=reached.starts_agreeing,
-        notes=_notes(reached, certificate, target_usd),
+        notes=(*_gap_notes(world.gap_usd(*equilibria.pair), programme.gap), *_notes(reached, certificate, target_usd)),
     )
 
 
@@ -513,6 +540,16 @@ def _next_billion(search: Search, reached: Reached, target_usd: float) -> float:
     if reached.free or further > search.closed(search.most()):
         return 0.0 if reached.free and further <= search.closed(search.most()) else math.nan
     return search.cheapest(further, near=(reached.u,), starts=1).cost_usd - reached.cost_usd
+
+
+def _gap_notes(base_usd: float, gap_usd: float) -> tuple[str, ...]:
+    """Say what gap the shares are of, where that is not the base year's."""
+    if abs(gap_usd - base_usd) <= _SAME_GAP * abs(base_usd):
+        return ()
+    return (
+        f"What holds anyway leaves a gap of {gap_usd / 1e9:.2f} bn USD, after {base_usd / 1e9:.2f} bn in the base "
+        "year; shares are of what is left.",
+    )
 
 
 def _notes(reached: Reached, certificate: Certificate, target_usd: float) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ from counterpoise.policy.levers import Lever
 from counterpoise.policy.mixture import Mixture, TermArrays
 from counterpoise.solver import Anderson
 from counterpoise.solver.anderson import accelerate
+from counterpoise.solver.engine import require_unique
 
 __all__ = ["Equilibria", "Outcomes", "Point"]
 
@@ -108,9 +109,9 @@ class _Slopes(NamedTuple):
 class Outcomes:
     """Where each outcome stands in the vector of all of them; N countries.
 
-    ``gap`` and ``turnover`` of the pair in USD at customs value; ``revenue`` the net revenue of the paying budgets and
-    ``support`` what they book outside the equilibrium, USD; ``welfare`` the exact real income over its baseline by
-    country; ``sold`` what each country sells to the pair, USD.
+    ``gap`` and ``turnover`` of the pair in USD at customs value; ``revenue`` the net revenue of the paying budgets
+    (duties and export taxes less subsidies) and ``support`` what they book outside the equilibrium, USD;
+    ``welfare`` the exact real income over its baseline by country; ``sold`` what each country sells to the pair, USD.
     """
 
     countries: int
@@ -185,6 +186,7 @@ class Equilibria:
         shock = Shock.none(world) if background is None else background
         shock.require_labels(world)
         raise_all(InputError, "the shock cannot be used", shock.opening_problems(world))
+        require_unique(world)
         self.world = world
         self.pair = pair
         self.levers = levers
@@ -202,8 +204,9 @@ class Equilibria:
             if trade_elasticity is not None:
                 base = base._replace(trade_elasticity=jnp.asarray(trade_elasticity))
             self._base = base
-            opens = {"potential_flow"} if self.mixture.opens_lines else set[str]()
-            self._background = terms_of(world, shock, {*parts_of([shock]), *opens})
+            used = {"potential_flow"} if self.mixture.opens_lines else set[str]()
+            used |= {"export_tax_rate"} if self.mixture.supports_exports else set[str]()
+            self._background = terms_of(world, shock, {*parts_of([shock]), *used})
             self._initial: Floats = np.asarray(ravel_pytree(initial_state(n, len(world.sectors), self._background))[0])
             self._aim = _Aim(
                 jnp.asarray(i),
@@ -391,6 +394,7 @@ class Equilibria:
                 "narrower bounds, or take another closure"
             )
         support = weights[:, self.at_row.support]
+        still = np.zeros(self._base.expenditure_share.shape)
         slopes = np.stack(
             [
                 self.mixture.chain(
@@ -398,11 +402,10 @@ class Equilibria:
                     TermArrays(
                         np.asarray(answer.terms.tariff_rate)[k, :count],
                         np.asarray(answer.terms.purchase_subsidy_rate)[k, :count],
+                        _part(answer.terms.export_tax_rate, k, count, still),
                         np.asarray(answer.terms.iceberg_cost_hat)[k, :count],
                         np.asarray(answer.terms.productivity_hat)[k, :count],
-                        np.zeros_like(np.asarray(answer.terms.tariff_rate)[k, :count])
-                        if answer.terms.latent_share is None
-                        else np.asarray(answer.terms.latent_share)[k, :count],
+                        _part(answer.terms.latent_share, k, count, still),
                         support[:, None, None, None] * point.flow,
                     ),
                 )
@@ -416,6 +419,8 @@ class Equilibria:
         same: Callable[[Array], Array] = partial(_repeated, count=len(terms))
         latent = jnp.asarray(np.stack([t.latent_share for t in terms])) if self.mixture.opens_lines else None
         shared = cast(Terms, jax.tree.map(same, self._background))
+        if self.mixture.supports_exports:
+            shared = shared._replace(export_tax_rate=jnp.asarray(np.stack([t.export_tax_rate for t in terms])))
         return shared._replace(
             latent_share=shared.latent_share if latent is None else latent,
             tariff_rate=jnp.asarray(np.stack([t.tariff_rate for t in terms])),
@@ -440,6 +445,11 @@ class Equilibria:
         return cast(_Solved, jax.device_get(raw))
 
 
+def _part(slopes: Array | None, k: int, count: int, still: Floats) -> Floats:
+    """Return the derivatives of ``count`` rows to a term at a point; zeros of shape ``still`` where it is not used."""
+    return np.zeros((count, *still.shape)) if slopes is None else np.asarray(slopes)[k, :count]
+
+
 def _first(values: Array) -> Array:
     return values[0]
 
@@ -453,7 +463,10 @@ def _rows(result: Outcome, booked: Array, aim: _Aim) -> Array:
     i, j = aim.origin, aim.destination
     pairs = jnp.sum(result.flow_cf, axis=2)
     there, back = pairs[i, j], pairs[j, i]
-    revenue = jnp.sum(aim.payer * result.tariff_revenue_cf)
+    budget = result.tariff_revenue_cf
+    if result.export_tax_revenue_cf is not None:
+        budget = budget + result.export_tax_revenue_cf
+    revenue = jnp.sum(aim.payer * budget)
     support = jnp.sum(jnp.transpose(booked, (1, 2, 0)) * result.flow_cf)
     own: Array = cast(Any, jnp).diagonal(pairs)
     sold = jnp.sum(pairs * aim.pair[None, :], axis=1) - own * aim.pair

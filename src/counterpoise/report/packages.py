@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from counterpoise.core import World
+from counterpoise.measure.order import FARM, MEDICINES
 from counterpoise.policy.closing import Closing, closing_of
 from counterpoise.policy.frontier import Frontier, frontier_of
 from counterpoise.policy.levers import PurchaseProgramme
@@ -15,8 +16,9 @@ from counterpoise.policy.package import Package, closed_usd_of, package_of
 from counterpoise.policy.path import Path, path_to
 from counterpoise.policy.shares import Shares, shares_of
 from counterpoise.scenario import Scenario
+from counterpoise.scenario.schema import Purchase, hs_codes
 
-__all__ = ["TARGET", "OrderAlone", "WayBack", "find_way_back"]
+__all__ = ["LARGEST_RATE", "TARGET", "OrderAlone", "WayBack", "WholeGap", "find_way_back", "order_alone"]
 
 TARGET = 0.2
 """Share of the gap that the package of a report closes: a fifth."""
@@ -30,11 +32,51 @@ LAST_YEAR = 2030
 Tell = Callable[[str, int, int], None]
 
 
+LARGEST_RATE = 0.95
+"""Largest share of the price that a programme may pay at all, as in a scenario's levers."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeGap:
+    """What it takes to close the whole gap by the scenario's own programmes, whatever their bounds: the cheapest way.
+
+    Attributes
+    ----------
+    rates
+        Share of the price that is paid, by lever.
+    cost_usd
+        USD a year.
+    bought_usd
+        What is then bought of these goods from the partner, USD a year at customs value.
+    imports_usd
+        What is imported of these sectors from everyone in the base year, USD a year at customs value.
+    """
+
+    rates: Mapping[str, float]
+    cost_usd: float
+    bought_usd: float
+    imports_usd: float
+
+    @property
+    def multiple(self) -> float:
+        """Purchases over all that is imported of these sectors today."""
+        return self.bought_usd / self.imports_usd
+
+
 @dataclass(frozen=True, slots=True)
 class OrderAlone:
-    """The most that the scenario's own purchase programmes close: share of the gap, cost, price of the last dollar.
+    """The most that the scenario's own purchase programmes close, at what price, and what closing all of it takes.
 
-    ``rate`` is the highest share of the price that they may pay.
+    Attributes
+    ----------
+    max_closure_pct, cost_usd, shadow_price
+        Share of the gap, percent; cost, USD a year; price of the last dollar of the gap.
+    rate
+        The highest share of the price that they may pay.
+    levers, goods
+        Ids of the programmes, and their goods in words.
+    whole
+        What closing the whole gap takes; None where not even `LARGEST_RATE` does.
     """
 
     max_closure_pct: float
@@ -42,6 +84,8 @@ class OrderAlone:
     shadow_price: float
     rate: float
     levers: tuple[str, ...]
+    goods: str
+    whole: WholeGap | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +119,12 @@ class WayBack:
                 "order_alone_cost_usd": self.alone.cost_usd,
                 "order_alone_shadow_price": self.alone.shadow_price,
             }
+            if self.alone.whole is not None:
+                out |= {
+                    "order_for_all_rates": dict(self.alone.whole.rates),
+                    "order_for_all_cost_usd": self.alone.whole.cost_usd,
+                    "order_for_all_over_imports": self.alone.whole.multiple,
+                }
         return out
 
 
@@ -109,19 +159,32 @@ def find_way_back(scenario: Scenario, world: World, progress: Tell | None = None
     yearly = None
     if scenario.as_of is not None and scenario.as_of.year < LAST_YEAR:
         yearly = path_to(scenario, TARGET, last=LAST_YEAR, progress=lambda k, n: tell("the path", k, n))
-    return WayBack(closing, package, frontier, shares, yearly, _alone(scenario, closing, world))
+    return WayBack(closing, package, frontier, shares, yearly, order_alone(scenario, closing, world))
 
 
 def _untold(step: str, k: int, count: int) -> None:
     """Tell nobody."""
 
 
-def _alone(scenario: Scenario, closing: Closing, world: World) -> OrderAlone | None:
-    """Return the most that the purchase programmes which the scenario names can close."""
-    own = {measure.id for measure in scenario.measure}
-    names = tuple(v.id for v in closing.levers if isinstance(v, PurchaseProgramme) and v.id in own)
-    if not names:
+def order_alone(scenario: Scenario, closing: Closing, world: World) -> OrderAlone | None:
+    """Return the most that the purchase programmes which the scenario names can close, and what closing all takes.
+
+    Parameters
+    ----------
+    scenario, world
+        With a pair.
+    closing
+        Of the scenario with every lever.
+
+    Returns
+    -------
+    None where the scenario names no programme of the pair.
+    """
+    own = {measure.id: measure for measure in scenario.measure if isinstance(measure, Purchase)}
+    programmes = [v for v in closing.levers if isinstance(v, PurchaseProgramme) and v.id in own]
+    if not programmes:
         return None
+    names = tuple(v.id for v in programmes)
     only = closing_of(scenario, only=names, world=world)
     search = only.search()
     most = search.closed(search.most())
@@ -132,4 +195,45 @@ def _alone(scenario: Scenario, closing: Closing, world: World) -> OrderAlone | N
         reached.certificate.multipliers["the target"],
         max(lever.upper for lever in only.levers),
         names,
+        _goods([own[name] for name in names]),
+        _whole(only, world),
     )
+
+
+def _whole(only: Closing, world: World) -> WholeGap | None:
+    """Return the cheapest way to close the whole gap by programmes that may pay nearly all of the price."""
+    free = replace(only, levers=tuple(replace(lever, upper=LARGEST_RATE) for lever in only.levers))
+    search = free.search()
+    gap = search.programme.gap
+    if search.closed(search.most()) < gap:
+        return None
+    reached = search.cheapest(gap, starts=1)
+    point = search.given.at(reached.given)
+    seller, buyer = only.pair
+    touched = sorted({name for lever in free.levers for name in lever.touched}, key=world.sectors.index)
+    where = [world.sectors.index(name) for name in touched]
+    here, there = world.countries.index(seller), world.countries.index(buyer)
+    foreign = [k for k in range(len(world.countries)) if k != here]
+    imports = world.flow.to_numpy()[foreign, here][:, where].sum()
+    return WholeGap(
+        {lever.id: float(v) for lever, v in zip(free.levers, point.values, strict=True)},
+        reached.cost_usd,
+        float(point.flow[where, there, here].sum()),
+        float(imports),
+    )
+
+
+def _goods(measures: Sequence[Purchase]) -> str:
+    """Say what programmes buy: farm goods, medicines, both, or simply what the scenario orders."""
+    codes = {code for m in measures for code in m.products or ("",)}
+    farm = {code for code in codes if _within(code, FARM)}
+    medicines = {code for code in codes if _within(code, MEDICINES)}
+    if codes != farm | medicines:
+        return "the goods that the scenario orders"
+    return " and ".join(words for words, found in (("farm goods", farm), ("medicines", medicines)) if found)
+
+
+def _within(code: str, chapters: Sequence[str]) -> bool:
+    """Say whether a code or range of codes lies within chapters that follow each other."""
+    ends = hs_codes(code)
+    return ends is not None and all(end[:2] in chapters for end in ends)

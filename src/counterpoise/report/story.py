@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.core import Shock, Solution, World
+from counterpoise.core import Shock, Solution, World, horizon_elasticity
 from counterpoise.core.errors import InputError
 from counterpoise.core.labels import index_of
 from counterpoise.data import load_table
 from counterpoise.data.concordance import goods_sectors
+from counterpoise.model import labour_of
 from counterpoise.report.manifest import run_manifest, write_manifest
 from counterpoise.report.studies import Studies, run_studies
 from counterpoise.scenario import (
@@ -186,7 +187,8 @@ def run_story(scenario: Scenario, out_dir: Path, progress: Tell | None = None, *
     studies = story.studies.facts() if story.studies is not None else {}
     manifest = run_manifest(
         inputs={"scenario": scenario.model_dump_json(by_alias=True).encode()},
-        options={"scenario": scenario.name, "as_of": str(scenario.as_of), "closure": scenario.closure, "seed": seed},
+        options={"scenario": scenario.name, "as_of": str(scenario.as_of), "closure": scenario.closure, "seed": seed}
+        | {"model": scenario.model.model_dump(exclude_none=True), "horizon_years": scenario.horizon_years},
         results={
             "world": {"name": story.world.meta.name, "sources": list(story.world.meta.sources)},
             "draws": DRAWS,
@@ -215,18 +217,19 @@ def tell(scenario: Scenario, progress: Tell | None = None, *, seed: int = 0) -> 
     Parameters
     ----------
     scenario, progress, seed
-        As in `run_story`.
+        As in `run_story`; its model must hold every instrument in single sectors.
     """
     if scenario.pair is None:
         raise InputError(
             f'the scenario \'{scenario.name}\' names no pair; add pair = {{ origin = "RUS", destination = "IND" }},'
             " the two countries whose gap is the subject, or solve it with 'counterpoise simulate'"
         )
-    world = scenario_world(scenario)
+    scenario.choice.require_levers("the story of a scenario")
+    world, labour = scenario_world(scenario), labour_of(scenario.choice)
     seller, buyer = scenario.pair.origin, scenario.pair.destination
     if world.gap_usd(seller, buyer) < 0:
         seller, buyer = buyer, seller
-    elasticity = drawn_elasticities(world, DRAWS, seed)
+    elasticity = drawn_elasticities(world, DRAWS, seed, years=scenario.horizon_years)
     asked = _questions(scenario)
     detail = product_detail(world)
     cases: dict[str, Case] = {}
@@ -234,12 +237,16 @@ def tell(scenario: Scenario, progress: Tell | None = None, *, seed: int = 0) -> 
         if progress is not None:
             progress(title, done, len(asked))
         compiled = compile_scenario(variant, world, products=detail, groups=groups)
-        solution = solve(world, compiled.shock, closure=scenario.closure)
-        draws = solve_batch(world, compiled.shock, trade_elasticity=elasticity, closure=scenario.closure, flows=True)
+        solution = solve(world, compiled.shock, closure=scenario.closure, labour=labour)
+        draws = solve_batch(
+            world, compiled.shock, trade_elasticity=elasticity, closure=scenario.closure, labour=labour, flows=True
+        )
         cases[name] = Case(name, title, compiled, solution, draws)
     third, target = _third_party(scenario)
     lead = cases.get("duty", cases["all"])
-    closures = {name: solve(_world_for(world, name), lead.compiled.shock, closure=name) for name in CLOSURES}
+    closures = {
+        name: solve(_world_for(world, name), lead.compiled.shock, closure=name, labour=labour) for name in CLOSURES
+    }
     if progress is not None:
         progress("what the order can reach", len(asked), len(asked))
     studies = None
@@ -268,10 +275,12 @@ def goods_of(world: World) -> list[str]:
     return [s for s in world.sectors if s in goods_sectors()] or list(world.sectors)
 
 
-def drawn_elasticities(world: World, count: int, seed: int) -> NDArray[np.float64]:
+def drawn_elasticities(world: World, count: int, seed: int, *, years: float | None = None) -> NDArray[np.float64]:
     """Draw trade elasticities, (count, S): the published sets in turn, each value times a log-normal factor.
 
-    For a world other than the embedded one the sets do not apply, and draws are around the world's own.
+    For a world other than the embedded one the sets do not apply, and draws are around the world's own. ``years`` after
+    a change the sets are as small as they are then. With scale economies no draw goes beyond one over the scale
+    elasticity, where equilibria could be many.
     """
     noise = np.random.default_rng(seed).standard_normal((count, len(world.sectors)))
     table = load_table("elasticities")
@@ -284,7 +293,11 @@ def drawn_elasticities(world: World, count: int, seed: int) -> NDArray[np.float6
         ]
         published = wide.to_numpy(dtype=np.float64).T
         centre = np.minimum(published, CAP)[np.arange(count) % len(SETS)]
-    return centre * np.exp(LOG_SPREAD * noise)
+        if years is not None:
+            centre = horizon_elasticity(centre, years)
+    drawn = centre * np.exp(LOG_SPREAD * noise)
+    scale = world.scale_elasticity.to_numpy()
+    return np.minimum(drawn, np.divide(1.0, scale, out=np.full_like(scale, np.inf), where=scale > 0))
 
 
 def _questions(scenario: Scenario) -> dict[str, tuple[str, Scenario, Sequence[str] | None]]:
@@ -358,7 +371,7 @@ def _reach(
             compile_scenario(with_subsidy_rate(scenario, rate), world, products=detail, groups=("order",)).shock
         )
         shocks.append(compile_scenario(with_subsidy_rate(free, rate), world, products=detail, groups=both).shock)
-    batch = solve_batch(world, shocks, closure=scenario.closure)
+    batch = solve_batch(world, shocks, closure=scenario.closure, labour=labour_of(scenario.choice))
     closed = 1.0 - batch.gap_cf_usd(seller, buyer) / world.gap_usd(seller, buyer)
     paid = batch.data["purchase_cost_cf"].sel(country=seller).to_numpy()
     rows = zip(SUBSIDY_RATES, closed[0::2].tolist(), closed[1::2].tolist(), paid[0::2].tolist(), strict=True)
@@ -376,7 +389,7 @@ def _one_obstacle_at_a_time(
         compile_scenario(with_obstacles_removed(scenario, m.id), world, products=detail, groups=(m.group_name,))
         for m in obstacles
     ]
-    batch = solve_batch(world, [c.shock for c in compiled], closure=scenario.closure)
+    batch = solve_batch(world, [c.shock for c in compiled], closure=scenario.closure, labour=labour_of(scenario.choice))
     closed = 1.0 - batch.gap_cf_usd(seller, buyer) / world.gap_usd(seller, buyer)
     i, j = (index_of(world.countries, c, "country") for c in (buyer, seller))
     before = float(world.flow.to_numpy()[i, j].sum())

@@ -18,6 +18,7 @@ from counterpoise.core import Solution, World
 from counterpoise.core.errors import InputError
 from counterpoise.data.concordance import goods_sectors
 from counterpoise.friction import FrictionReport, friction_report
+from counterpoise.model import labour_of
 from counterpoise.policy.attribution import attribute_obstacles
 from counterpoise.policy.fund import FundResult, allocate_fund
 from counterpoise.policy.fund_options import FundResponse, FundRisk, fund_lines, fund_parameters
@@ -177,7 +178,13 @@ def _frictions(
         tariff_rate=_by_name(sectors, world.tariff_rate.sel(pick).to_numpy()),
     )
     attribution = attribute_obstacles(
-        world, report.rows, (buyer, seller), case=report.case, closure=scenario.closure, seed=seed
+        world,
+        report.rows,
+        (buyer, seller),
+        case=report.case,
+        closure=scenario.closure,
+        labour=labour_of(scenario.choice),
+        seed=seed,
     )
     return report, attribution
 
@@ -206,6 +213,7 @@ def _fund(
         lines=fund_lines(world, (seller, buyer), minimum_usd=smallest),
         risk=FundRisk.shipped("mean", scenario.case, draws=FUND_DRAWS, seed=seed),
         closure=scenario.closure,
+        labour=labour_of(scenario.choice),
         case=scenario.case,
         caution=False,
     )

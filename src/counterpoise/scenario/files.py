@@ -25,12 +25,15 @@ Raw = dict[str, Any]
 # Not inherited: a scenario that extends another is another scenario.
 _OWN = ("schema", "name", "extends")
 
+_NAMED = ("measure", "lever")
+"""Lists whose entries have an id, by which a scenario that extends another changes them one by one."""
+
 
 @dataclass(slots=True)
 class _Draft:
     """Raw data under construction: the file asked for, where each key came from, what was wrong before validation.
 
-    ``ordinals`` counts the measures of each file from 1, by identity of the raw table.
+    ``ordinals`` counts the measures and the levers of each file from 1, by identity of the raw table.
     """
 
     name: str
@@ -101,7 +104,9 @@ def load_scenario(
 
 
 def scenario_world(scenario: Scenario) -> World:
-    """Return the world of a scenario, with its elasticities, those it replaces, and the horizon it looks at.
+    """Return the world of a scenario, with its elasticities, those it replaces, its model and the horizon it looks at.
+
+    A model of one sector leaves the sectors, which measures are laid on; `counterpoise.solver.solve` adds them up.
 
     Raises
     ------
@@ -110,6 +115,7 @@ def scenario_world(scenario: Scenario) -> World:
     InputError
         If the set of elasticities does not fit the world.
     """
+    from counterpoise.core.reduction import shaped_world
     from counterpoise.data import load_world
 
     world = load_world(scenario.world, elasticities=scenario.elasticities)
@@ -119,6 +125,7 @@ def scenario_world(scenario: Scenario) -> World:
             for s, t in zip(world.sectors, world.trade_elasticity, strict=True)
         ]
         world = world.with_changes(trade_elasticity=theta, consumption_share=world.consumption_share)
+    world = shaped_world(world, scenario.choice)
     return world if scenario.horizon_years is None else world.at_horizon(scenario.horizon_years)
 
 
@@ -201,31 +208,32 @@ def _syntax(message: str, last: int) -> tuple[str, int, int]:
 
 
 def _lay_over(draft: _Draft, data: Raw, shown: str) -> None:
-    """Lay one file over what it extends: tables deeply, measures by id, all else replaced."""
+    """Lay one file over what it extends: tables deeply, measures and levers by id, all else replaced."""
     for key in _OWN:
         draft.data.pop(key, None)
         draft.places.pop((key,), None)
-    inherited = {str(m["id"]): m for m in _measures(draft.data) if "id" in m}
+    inherited = {key: {str(e["id"]): e for e in _entries(draft.data, key) if "id" in e} for key in _NAMED}
     for key, value in data.items():
-        if key == "measure" and isinstance(value, list) and inherited:
+        if key in _NAMED and isinstance(value, list) and inherited[key]:
             for entry in cast("list[Any]", value):
-                _lay_measure(draft.data["measure"], inherited, entry)
+                _lay_entry(draft.data[key], inherited[key], entry)
         else:
             _deep(draft.data, {key: value})
         draft.places[(key,)] = shown
-    for ordinal, entry in enumerate(_measures(data), start=1):
-        draft.ordinals[id(entry)] = ordinal
-        name = str(entry.get("id"))
-        draft.places.setdefault(("measure", name), shown)
-        draft.places.update({("measure", name, str(key)): shown for key in entry})
+    for kind in _NAMED:
+        for ordinal, entry in enumerate(_entries(data, kind), start=1):
+            draft.ordinals[id(entry)] = ordinal
+            name = str(entry.get("id"))
+            draft.places.setdefault((kind, name), shown)
+            draft.places.update({(kind, name, str(key)): shown for key in entry})
 
 
-def _lay_measure(measures: list[Any], inherited: Mapping[str, Raw], entry: object) -> None:
-    """Change the inherited measure of the same id, or add a new one; another kind replaces the old one whole."""
+def _lay_entry(entries: list[Any], inherited: Mapping[str, Raw], entry: object) -> None:
+    """Change the inherited entry of the same id, or add a new one; another kind replaces the old one whole."""
     new = _table(entry)
     base = inherited.get(str(new.get("id")))
     if base is None:
-        measures.append(entry)
+        entries.append(entry)
         return
     if "kind" in new and new["kind"] != base.get("kind"):
         base.clear()
@@ -245,9 +253,9 @@ def _table(value: object) -> Raw:
     return cast("Raw", value) if isinstance(value, dict) else {}
 
 
-def _measures(data: Raw) -> list[Raw]:
-    """Return the measures of raw data that are tables."""
-    entries: object = data.get("measure")
+def _entries(data: Raw, kind: str) -> list[Raw]:
+    """Return the measures or levers of raw data that are tables."""
+    entries: object = data.get(kind)
     listed = cast("list[object]", entries) if isinstance(entries, list) else []
     return [table for table in map(_table, listed) if table]
 
@@ -262,9 +270,10 @@ def _override(draft: _Draft, key: str, text: str) -> None:
     except tomllib.TOMLDecodeError:
         value = text
     parts = key.split(".")
-    measures = _measures(draft.data)
-    if parts[0] in ("measure", "group") and len(parts) >= 3:
-        if parts[0] == "measure":
+    kind = "measure" if parts[0] == "group" else parts[0]
+    measures = _entries(draft.data, kind)
+    if parts[0] in (*_NAMED, "group") and len(parts) >= 3:
+        if parts[0] in _NAMED:
             known = {str(m.get("id")) for m in measures}
             targets = [m for m in measures if m.get("id") == parts[1]]
         else:
@@ -272,13 +281,15 @@ def _override(draft: _Draft, key: str, text: str) -> None:
             targets = [m for m in measures if (m.get("group") or m.get("kind")) == parts[1]]
         if not targets:
             hint = did_you_mean(parts[1], known) or ";"
-            draft.problems.append(f"--set {key}: no {parts[0]} '{parts[1]}'{hint} Known: {', '.join(sorted(known))}")
+            listed = ", ".join(sorted(known)) or "none"
+            draft.problems.append(f"--set {key}: no {parts[0]} '{parts[1]}'{hint} Known: {listed}")
         for target in targets:
             _put(target, parts[2:], value)
-            draft.places[("measure", str(target.get("id")), parts[2])] = f"--set {key}"
-    elif parts[0] in ("measure", "group", *_OWN):
+            draft.places[(kind, str(target.get("id")), parts[2])] = f"--set {key}"
+    elif parts[0] in (*_NAMED, "group", *_OWN):
         draft.problems.append(
-            f"--set {key}: cannot be set; expected as_of, closure, measure.ID.KEY, group.NAME.KEY or another key"
+            f"--set {key}: cannot be set; expected as_of, closure, measure.ID.KEY, lever.ID.KEY, group.NAME.KEY "
+            "or another key"
         )
     else:
         _put(draft.data, parts, value)
@@ -296,15 +307,15 @@ def _put(table: Raw, parts: list[str], value: object) -> None:
 # Where a key stands
 
 
-def _measure_name(draft: _Draft, index: int) -> str | None:
-    """Return the id of the measure at a position, where it has one."""
-    name = _measure_at(draft, index).get("id")
+def _entry_name(draft: _Draft, kind: str, index: int) -> str | None:
+    """Return the id of the measure or lever at a position, where it has one."""
+    name = _entry_at(draft, kind, index).get("id")
     return name if isinstance(name, str) else None
 
 
-def _measure_at(draft: _Draft, index: int) -> Raw:
-    """Return the measure at a position; an empty table where there is none."""
-    entries = draft.data.get("measure")
+def _entry_at(draft: _Draft, kind: str, index: int) -> Raw:
+    """Return the measure or lever at a position; an empty table where there is none."""
+    entries = draft.data.get(kind)
     listed = cast("list[object]", entries) if isinstance(entries, list) else []
     return _table(listed[index]) if index < len(listed) else {}
 
@@ -316,9 +327,9 @@ def _dotted(draft: _Draft, key: tuple[str | int, ...]) -> str:
         if isinstance(part, str):
             out += f".{part}" if out else part
         else:
-            of_measure = position == 1 and key[0] == "measure"
-            name = _measure_name(draft, part) if of_measure else None
-            count = draft.ordinals.get(id(_measure_at(draft, part)), part + 1) if of_measure else part + 1
+            kind = str(key[0]) if position == 1 and key[0] in _NAMED else None
+            name = None if kind is None else _entry_name(draft, kind, part)
+            count = part + 1 if kind is None else draft.ordinals.get(id(_entry_at(draft, kind, part)), part + 1)
             out += f".{name}" if name else f"[{count}]"
     return out
 
@@ -337,7 +348,7 @@ def _worded(draft: _Draft, finding: Finding) -> str:
 def _place(draft: _Draft, key: tuple[str | int, ...]) -> str:
     """Name the file (or option) that a key came from."""
     words = tuple(
-        (_measure_name(draft, part) or "") if position == 1 and isinstance(part, int) else str(part)
+        (_entry_name(draft, str(key[0]), part) or "") if position == 1 and isinstance(part, int) else str(part)
         for position, part in enumerate(key)
     )
     for length in range(min(len(words), 3), 0, -1):

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
+from counterpoise.core.choice import TECHNOLOGIES, choice_problems, closure_problem
 from counterpoise.core.errors import did_you_mean
 from counterpoise.scenario import schema
 from counterpoise.scenario.schema import MAX_RATE, Scenario, hs_codes
@@ -37,6 +38,7 @@ _NESTED: dict[str, type[BaseModel]] = {
     "subsidy_rate": schema.Range,
     "rates": schema.RateRow,
     "pair": schema.Pair,
+    "model": schema.Model,
     "target": schema.Target,
     "lever": schema.Lever,
     "cost": schema.LeverCost,
@@ -296,6 +298,7 @@ def _semantic(raw: Raw, vocabulary: Vocabulary, meant: set[tuple[str | int, ...]
     found += _labels(("pair",), _table(raw.get("pair")), vocabulary)
     for sector in _table(raw.get("trade_elasticity")):
         found += _label(("trade_elasticity", sector), sector, vocabulary.sectors, "sector")
+    found += _model(raw, vocabulary)
     seen: dict[str, int] = {}
     for index, entry in enumerate(_list(raw.get("measure"))):
         measure, at = _table(entry), ("measure", index)
@@ -321,6 +324,30 @@ def _semantic(raw: Raw, vocabulary: Vocabulary, meant: set[tuple[str | int, ...]
                     )
                 )
     return found + list(_levers(raw, vocabulary))
+
+
+def _model(raw: Raw, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """Find what is wrong with the model: parts that do not go together, labels, and a closure that does not fit."""
+    given = _table(raw.get("model"))
+    for key, words in choice_problems(given):
+        if key not in (("technology",), ("rebate",)) or given.get(key[0]) in (*TECHNOLOGIES, "income_tax_relief"):
+            yield Finding(("model", *key), words)
+    for key, known, kind in (
+        ("scale_elasticity", vocabulary.sectors, "sector"),
+        ("margin_rate", vocabulary.countries, "country"),
+    ):
+        for name in _table(given.get(key)):
+            yield from _label(("model", key, name), name, known, kind)
+    closure = raw.get("closure", "fixed_world_share")
+    if given.get("technology") in TECHNOLOGIES and closure in schema.CLOSURES:
+        unfit = closure_problem(str(given["technology"]), str(closure))
+        if unfit is not None:
+            yield Finding(("closure",), unfit)
+    if "trade_elasticity" in given and "horizon_years" in raw:
+        yield Finding(
+            ("model", "trade_elasticity"),
+            "given beside horizon_years; write the elasticity of that year here, and leave horizon_years out",
+        )
 
 
 _LEVER_NEEDS: dict[str, tuple[str, ...]] = {

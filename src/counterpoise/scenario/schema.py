@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
+from counterpoise.core.choice import ModelChoice
+
 __all__ = [
     "CLOSURES",
     "HS_PATTERN",
@@ -26,6 +28,7 @@ __all__ = [
     "LeverCost",
     "Measure",
     "Milestone",
+    "Model",
     "Obstacle",
     "Opening",
     "Pair",
@@ -75,6 +78,7 @@ Day = Annotated[date, Field(strict=True)]
 Rate = Annotated[float, Field(strict=True, gt=-1.0, le=MAX_RATE, allow_inf_nan=False)]
 Level = Annotated[float, Field(strict=True, ge=0.0, le=MAX_RATE, allow_inf_nan=False)]
 Factor = Annotated[float, Field(strict=True, gt=0.0, le=10.0, allow_inf_nan=False)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Portion = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
 
 
@@ -380,6 +384,49 @@ class Target(_Part):
     note: str = Field(default="", description="What it takes.")
 
 
+class Model(_Part):
+    """Which model answers: technology, scale economies and labour; `closure` and `horizon_years` stand beside it."""
+
+    technology: Literal["input_output", "multi_sector", "one_sector", "fixed_varieties", "distribution_margin"] = Field(
+        default="input_output",
+        description="input_output: what the world holds; multi_sector: without intermediate inputs; one_sector: all "
+        "sectors added up; fixed_varieties: with profits (Ossa 2014); distribution_margin: one sector, with a margin "
+        "(Liberation Day). The last two take tariffs alone.",
+    )
+    trade_elasticity: Number | None = Field(
+        default=None, description="Of the one sector; the trade-weighted mean of the world's by default."
+    )
+    scale_strength: Number | None = Field(
+        default=None, description="Scale x trade elasticity in every sector, 0 to 1: 1 is Krugman (1980)."
+    )
+    scale_elasticity: Number | dict[str, Number] | None = Field(
+        default=None, description="Scale elasticity, by sector or one for all, instead of scale_strength."
+    )
+    value_added_share: Number | None = Field(
+        default=None, description="Of the one sector: what producers do not spend on inputs; 1 by default."
+    )
+    margin_rate: Number | dict[str, Number] | None = Field(
+        default=None,
+        description="Of a distribution_margin: share of spending that stays with distributors, for all or by country.",
+        examples=[0.3, {"USA": 0.5}],
+    )
+    labour_supply_elasticity: Number = Field(
+        default=0.0, description="By how many percent labour rises when its real wage after tax rises by 1 %."
+    )
+    rebate: Literal["lump_sum", "income_tax_relief"] = Field(
+        default="lump_sum", description="What tariff revenue does where labour answers."
+    )
+    labour_mobility: Number | None = Field(
+        default=None, description="1 ties labour to its sector; it moves freely where this is left out."
+    )
+
+    @property
+    def choice(self) -> ModelChoice:
+        """The same as a choice that the solver takes."""
+        given = {k: v for k, v in self.model_dump().items() if v is not None}
+        return ModelChoice(**given)
+
+
 class Scenario(_Part):
     """A validated scenario: dated measures, the day on which they are looked at, and how to close the world."""
 
@@ -413,6 +460,7 @@ class Scenario(_Part):
         description="Years since the change: trade elasticities as small as they are then, 1 being the first year; the "
         "long run by default.",
     )
+    model: Model = Field(default=Model(), description="Which model answers; the world's own technology by default.")
     case: Case = Field(default="central", description="Which of low, central, high is used where a number has bounds.")
     pair: Pair | None = Field(default=None, description="The two countries whose gap is the subject.")
     target: Target | None = Field(default=None, description="A published aim that the results are held against.")
@@ -424,6 +472,11 @@ class Scenario(_Part):
     measure: tuple[Measure, ...] = Field(default=(), description="What changes, each with its dates and source.")
 
     @property
+    def choice(self) -> ModelChoice:
+        """The model that answers, as `counterpoise.solver.solve` takes it."""
+        return self.model.choice
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """Groups of the measures in the order of the file."""
         return tuple(dict.fromkeys(m.group_name for m in self.measure))
@@ -432,18 +485,20 @@ class Scenario(_Part):
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a scenario file, for editors and for checks outside this package.
 
-    A file that ``extends`` another may hold entries under ``measure`` that only name an ``id`` and what differs.
+    A file that ``extends`` another may hold entries under ``measure`` and ``lever`` that only name an ``id`` and what
+    differs.
     """
     schema = Scenario.model_json_schema(by_alias=True)
-    items = schema["properties"]["measure"]["items"]
-    change: dict[str, Any] = {
-        "type": "object",
-        "title": "Change of an inherited measure",
-        "description": "Names a measure of the scenario that this one extends, and what differs.",
-        "required": ["id"],
-        "not": {"required": ["kind"]},
-    }
-    schema["properties"]["measure"]["items"] = {"anyOf": [items, change]}
+    for name in ("measure", "lever"):
+        change: dict[str, Any] = {
+            "type": "object",
+            "title": f"Change of an inherited {name}",
+            "description": f"Names a {name} of the scenario that this one extends, and what differs.",
+            "required": ["id"],
+            "not": {"required": ["kind"]},
+        }
+        listed = schema["properties"][name]
+        listed["items"] = {"anyOf": [listed["items"], change]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Counterpoise scenario"}
 
 

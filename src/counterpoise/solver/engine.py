@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jax import Array
 
-from counterpoise.core import Shock, Solution, World
+from counterpoise.core import ModelChoice, Shock, Solution, World
 from counterpoise.core.errors import InputError, NotConvergedError, raise_all
 from counterpoise.core.solution import CONVERGED
 from counterpoise.model import (
@@ -31,7 +31,18 @@ from counterpoise.model import (
 )
 from counterpoise.solver.kernel import SOLVERS, Answer, Reached, Solver, approach, solve_kernel, solver_named
 
-__all__ = ["SOLVERS", "PathPoint", "rebase", "require_usable", "solution_of", "solve", "solve_path", "solver_named"]
+__all__ = [
+    "SOLVERS",
+    "PathPoint",
+    "rebase",
+    "require_unique",
+    "require_usable",
+    "solution_of",
+    "solve",
+    "solve_path",
+    "solver_named",
+    "values_of",
+]
 
 
 def solve(
@@ -41,6 +52,7 @@ def solve(
     closure: Closure | str = "fixed_world_share",
     solver: Solver | str = "anderson",
     labour: Labour | None = None,
+    model: ModelChoice | str | None = None,
     throw: bool = True,
     rtol: float | None = None,
 ) -> Solution:
@@ -59,6 +71,10 @@ def solve(
         An instance, or ``"anderson"`` (default), ``"newton_krylov"``, ``"plain"``.
     labour
         `FixedLabour` (default), `ElasticLabour`, or `SectorLabour` for the short run.
+    model
+        A `ModelChoice` or the name of a technology, as in the ``[model]`` table of a scenario: ``"input_output"`` (what
+        the world holds: the default), ``"multi_sector"``, ``"one_sector"``, ``"fixed_varieties"``,
+        ``"distribution_margin"``. The Solution then holds world and shock as that model sees them.
     throw
         Raise when no equilibrium is found; with False the Solution comes back with a status other than ``"converged"``.
     rtol
@@ -69,14 +85,19 @@ def solve(
     LabelError
         If the shock was made for other labels than the world's.
     InputError
-        If an option is unknown, the closure is refused, a line cannot be opened, or scale economies are so strong that
-        the equilibrium need not be unique (see `counterpoise.solver.equilibria`).
+        If an option is unknown, the closure is refused, a line cannot be opened, the model does not hold what the shock
+        changes, or scale economies are so strong that the equilibrium need not be unique (see
+        `counterpoise.solver.equilibria`).
     UnbalancedError
         If the world violates an accounting identity.
     NotConvergedError
         If no equilibrium was found, and which condition is worst where; also when an embargo leaves a buyer without
         any supplier.
     """
+    if model is not None:
+        from counterpoise.solver.choice import solve_choice
+
+        return solve_choice(world, shock, model, closure=closure, solver=solver, labour=labour, throw=throw, rtol=rtol)
     world.require_balanced()
     return _solve(world, shock, closure=closure, solver=solver, labour=labour, throw=throw, rtol=rtol)
 
@@ -214,7 +235,7 @@ def _solve(
     shock = Shock.none(world) if shock is None else shock
     require_usable(world, shock)
     bound = closure_named(closure, world.countries)
-    _refuse_many_equilibria(world)
+    require_unique(world)
     options = solver_named(solver)
     if rtol is not None:
         options = dataclasses.replace(options, rtol=rtol)
@@ -271,12 +292,12 @@ def solution_of(
         residuals=worst,
         iterations=found.steps,
         seconds=time.perf_counter() - began,
-        values=_values(world, shock, found.answer.outcome),
+        values=values_of(world, shock, found.answer.outcome),
         labour=labour or FixedLabour(),
     )
 
 
-def _refuse_many_equilibria(world: World) -> None:
+def require_unique(world: World) -> None:
     """Raise InputError where scale economies are so strong that the equilibrium need not be unique."""
     product = world.scale_elasticity.to_numpy() * world.trade_elasticity.to_numpy()
     problems = [
@@ -327,9 +348,11 @@ _BARE = ("transfer_cf", "quota_wedge", "quota_volume", "quota_importer_rent", "q
 """Fields of an outcome that are no quantity of the vocabulary, or may be None."""
 
 
-def _values(world: World, shock: Shock, result: Outcome) -> dict[str, np.ndarray]:
+def values_of(world: World, shock: Shock, result: Outcome) -> dict[str, np.ndarray]:
     """Return the quantities of the vocabulary that follow from the compiled outcome, as bare arrays."""
-    values = {name: np.asarray(value) for name, value in result._asdict().items() if name not in _BARE}
+    values = {
+        name: np.asarray(value) for name, value in result._asdict().items() if name not in _BARE and value is not None
+    }
     values["real_wage_hat"] = values["wage_hat"] / values["consumer_price_hat"]
     n, s = len(world.countries), len(world.sectors)
     same_wage = np.broadcast_to(values["wage_hat"][:, None], (n, s))

@@ -24,7 +24,7 @@ from counterpoise.core.errors import InputError, LabelError, NotConvergedError, 
 from counterpoise.core.solution import CONVERGED
 from counterpoise.model import Closure, FixedLabour, Labour, Outcome, margin, ossa
 from counterpoise.solver.anderson import Anderson, Run, accelerate
-from counterpoise.solver.engine import solve
+from counterpoise.solver.engine import solve, values_of
 from counterpoise.solver.newton import Newton, find_zero
 
 __all__ = [
@@ -332,11 +332,6 @@ def solve_variant(
             economy.base, jnp.asarray(factor), found.x, variant=variant
         )
         result, gaps = cast("tuple[Outcome, dict[str, Array]]", jax.device_get(raw))
-    values = {
-        name: np.asarray(value)
-        for name, value in result._asdict().items()
-        if name != "transfer_cf" and value is not None
-    }
     converged = found.violation <= variant.solver.rtol
     labour = economy.labour
     parts = [variant.name] + ([f"elastic labour ({labour.rebate})"] if labour.elasticity > 0 else [])
@@ -351,7 +346,7 @@ def solve_variant(
         residuals={name: float(np.max(np.abs(gap))) for name, gap in gaps.items()},
         iterations=found.steps,
         seconds=time.perf_counter() - began,
-        values=values | {"real_wage_hat": values["wage_hat"] / values["consumer_price_hat"]},
+        values=values_of(world, shock, result),
     )
 
 

@@ -123,6 +123,7 @@ def test_contradictory_floors_end_with_2(scenario: str) -> None:
         (("--by", "soon"), "'soon' is no day"),
         (("--by", "2024"), "lies before the scenario's day 2025-10-03"),
         (("--only", "ordr"), "no lever 'ordr'; did you mean 'order'?"),
+        (("--cost", "hgh"), "unknown end of the cost curves 'hgh'; did you mean 'high'?"),
         (("--objective", "happiness"), "unknown objective 'happiness'"),
         (("--attribute", "country"), "expected lever or kind"),
         (("-o", "out.doc"), "names no format"),
@@ -148,6 +149,74 @@ def test_a_lever_without_a_bound_and_other_mistakes_are_told_at_once(scenario: s
         "unknown sector 'machines'; did you mean 'machinery'?",
     ):
         assert words in result.stderr
+
+
+def test_where_nothing_costs_anything_the_words_say_so(scenario: str, tmp_path: Path) -> None:
+    text = Path(scenario).read_text(encoding="utf-8").replace("cost = { quadratic_usd = 1e9, source", "cost = { source")
+    path = tmp_path / "free.toml"
+    path.write_text(text, encoding="utf-8")
+    # A world without duties, so that the lever has no cost of either kind.
+    small_world().save(tmp_path / "small.parquet")
+    result = call(str(path), "--set", f"world={tmp_path / 'small.parquet'}", "--target", "1%", "--only", "late")
+    assert result.exit_code == 0, result.output
+    assert "Nothing costs anything here: neither the model nor a curve counts a cost" in result.stdout
+    assert "costs 0.000 bn USD a year" in result.stdout
+
+
+STOP = """
+[[measure]]
+id = "stop"
+kind = "quota"
+origins = "AAA"
+destinations = "BBB"
+sectors = "all"
+limit_share = {share}
+"""
+
+
+def with_more(scenario: str, folder: Path, more: str) -> str:
+    path = folder / "more.toml"
+    path.write_text(Path(scenario).read_text(encoding="utf-8") + more, encoding="utf-8")
+    return str(path)
+
+
+def test_a_gap_that_the_scenario_itself_turns_round_is_told(scenario: str, tmp_path: Path) -> None:
+    result = call(with_more(scenario, tmp_path, STOP.format(share=0.01)), "--target", "5%")
+    assert result.exit_code == 2
+    assert "what holds anyway turns the gap round" in result.stderr
+    assert "--set measure.ID.enabled=false" in result.stderr
+
+
+def test_a_gap_that_other_measures_leave_is_what_shares_are_of(scenario: str, tmp_path: Path) -> None:
+    changed = with_more(scenario, tmp_path, STOP.format(share=0.8))
+    found = document(changed, "--target", "4%")
+    world = small_world(duty=0.1)
+    assert found["gap_before_usd"] < 0.8 * world.gap_usd("AAA", "BBB")
+    assert found["closed_usd"] == pytest.approx(0.04 * found["gap_before_usd"], rel=1e-5)
+    assert found["notes"][0].startswith(f"What holds anyway leaves a gap of {found['gap_before_usd'] / 1e9:.2f} bn USD")
+    assert document(scenario, "--target", "4%")["notes"] == []
+
+
+def test_measures_that_look_like_levers_and_are_none_are_named(scenario: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.toml"
+    text = Path(scenario).read_text(encoding="utf-8")
+    text = text.replace('buyer = "AAA"\nseller = "BBB"', 'buyer = "BBB"\nseller = "AAA"')
+    path.write_text(text.replace('origins = ["BBB"]', 'origins = ["BBB", "CCC"]'), encoding="utf-8")
+    result = call(str(path), "--target", "2%", "--json")
+    assert result.exit_code == 0, result.output
+    assert "'order': BBB buys from AAA, which sells more already; it widens the gap" in result.stderr
+    assert "'road': an obstacle is a lever where it names exactly origins = \"BBB\"" in result.stderr
+    assert not {"order", "road"} & {row["lever"] for row in json.loads(result.stdout)["package"]}
+    assert "is no lever" not in call(scenario, "--target", "2%").stderr
+
+
+def test_what_the_package_does_to_other_revenue_is_told(scenario: str) -> None:
+    found = document(scenario, "--target", "4%", "--only", "order")
+    taken = sum(row["cost_usd"] for row in found["package"])
+    assert found["cost_usd"] == pytest.approx(taken + found["induced_usd"], rel=1e-9)
+    assert found["induced_usd"] < -0.05 * found["cost_usd"]
+    told = call(scenario, "--target", "4%", "--only", "order").stdout.replace("\n", " ")
+    assert f"raises all other revenue of the budgets by {-found['induced_usd'] / 1e6:.0f} mn" in told
 
 
 def test_a_date_brings_ramps_and_the_elasticities_of_that_day(scenario: str) -> None:
@@ -204,6 +273,24 @@ def test_the_words_say_price_limit_and_proof(scenario: str) -> None:
     assert "of the gap AAA-BBB costs" in result.stdout
     assert "At most" in result.stdout
     assert "starts agree" in result.stderr
+
+
+def test_the_package_at_each_end_of_the_cost_curves(scenario: str) -> None:
+    ends = {end: document(scenario, "--target", "4%", "--cost", end) for end in ("low", "central", "high")}
+    assert [found["cost_curves"] for found in ends.values()] == ["low", "central", "high"]
+    low, central, high = (found["cost_usd"] for found in ends.values())
+    assert low < central < high
+    assert central == pytest.approx(document(scenario, "--target", "4%")["cost_usd"], rel=1e-9)
+    removed = {
+        end: next(row["value"] for row in found["package"] if row["lever"] == "road") for end, found in ends.items()
+    }
+    assert removed["low"] >= removed["central"] >= removed["high"]
+    assert removed["low"] > removed["high"]
+    # Dear money buys the same: the obstacle costs half or twice, and no package is better than that.
+    assert high <= 2.0 * central * (1.0 + 1e-9)
+    assert low >= 0.5 * central * (1.0 - 1e-9)
+    told = call(scenario, "--target", "4%", "--cost", "high")
+    assert "cost curves at their high bound" in told.stdout
 
 
 def test_levers_of_a_scenario_are_part_of_its_schema(scenario: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -19,12 +20,14 @@ from counterpoise.policy import (
     OpenedLine,
     Ramp,
     TariffCut,
+    close_gap,
     day_of,
     levers_at,
     target_of,
 )
 from counterpoise.policy.folding import fold
 from counterpoise.policy.problem import Equilibria
+from counterpoise.solver import solve
 from tests.unit.policy.small import PAIR, programme, removal, small_world
 
 BACK: dict[str, Any] = {"payer": "AAA", "origin": "BBB", "destination": "AAA"}
@@ -167,3 +170,49 @@ def test_days_are_read_from_years_months_and_days() -> None:
     ]
     with pytest.raises(InputError, match="is no day"):
         day_of("2030-13-01")
+
+
+def test_money_of_a_fund_has_no_bounds_and_its_estimate_has() -> None:
+    curve = CostCurve(money_usd=1.0, linear_usd=0.2, low_factor=0.5, high_factor=3.0)
+    assert [curve.case(end).at(10.0) for end in ("low", "central", "high")] == pytest.approx([11.0, 12.0, 16.0])
+    assert curve.case("high").slope(10.0) == pytest.approx(1.6)
+    assert not CostCurve(money_usd=1.0).is_free
+    with pytest.raises(InputError, match="money_usd = -1"):
+        CostCurve(money_usd=-1.0)
+
+
+def test_export_support_is_the_export_subsidy_of_the_model() -> None:
+    world = small_world(duty=0.15)
+    support = replace(EVERY[3], upper=0.3, payer="BBB")
+    package = close_gap(world, (support,), PAIR, 0.02)
+    value = package.uses[0].value
+    assert 0.0 < value < 0.3
+    # The same by hand: a negative export tax, solved directly; support reaches 70 % of the food.
+    shock = Shock.none(world).with_export_tax(-0.7 * value, origin="BBB", destination="AAA", sector="food")
+    after = solve(world, shock, rtol=1e-12)
+    assert after.gap_cf_usd(*PAIR) == pytest.approx(package.gap_after_usd, rel=1e-8)
+    paid = -float(after.export_tax_revenue_cf.sel(country="BBB"))
+    assert paid > 0
+    assert package.uses[0].cost_usd == pytest.approx(paid, rel=1e-7)
+    duties = float((world.tariff_revenue - after.tariff_revenue_cf).sel(country="BBB"))
+    assert package.cost_usd == pytest.approx(paid + duties, rel=1e-6)
+    for country, moved in package.welfare_pct.items():
+        assert moved == pytest.approx(100 * (float(after.welfare_hat.sel(country=country)) - 1), abs=1e-7)
+    assert package.kkt_residual < 1e-6
+    assert float(package.shock.export_tax_rate.sel(origin="BBB", destination="AAA", sector="food")) == pytest.approx(
+        -0.7 * value
+    )
+
+
+def test_export_support_lies_over_an_export_tax_that_holds_anyway() -> None:
+    world = small_world()
+    held = Shock.none(world).with_export_tax(0.1, origin="BBB", destination="AAA")
+    problem = Equilibria(world, (EVERY[3],), PAIR, background=held)
+    rate = problem.mixture.terms(np.array([0.2])).export_tax_rate[0, 1, 0]
+    assert rate == pytest.approx(1.1 * (1 - 0.14) - 1.0)
+    before, after = (problem.point(np.array([v])) for v in (0.0, 0.2))
+    row = problem.at_row.revenue
+    direct = [solve(world, problem.mixture.shock(np.array([v])), rtol=1e-12) for v in (0.0, 0.2)]
+    for point, solution in zip((before, after), direct, strict=True):
+        budget = solution.tariff_revenue_cf + solution.export_tax_revenue_cf
+        assert float(point.rows[row]) == pytest.approx(float(budget.sel(country="BBB")), rel=1e-7)

@@ -11,8 +11,9 @@ import pytest
 
 from counterpoise.core.errors import InputError
 from counterpoise.report.chapters import compose, sentences_of
+from counterpoise.report.chapters.method import method_chapter
 from counterpoise.report.story import CAP, DRAWS, Story, StoryResult, drawn_elasticities, run_story, tell
-from counterpoise.scenario import load_scenario
+from counterpoise.scenario import load_scenario, scenario_world
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,35 @@ def test_the_manifest_says_how_well_each_equilibrium_was_solved(flagship: StoryR
     for name, facts in manifest["solutions"].items():
         assert facts["status"] == "converged", name
         assert facts["max_residual"] <= 1e-9, name
+
+
+def test_the_method_names_the_model_that_answered(oil_story: Story) -> None:
+    parts = {"model.technology": "multi_sector", "model.labour_mobility": "1.0", "horizon_years": "2.0"}
+    other = tell(load_scenario("oil-stop", overrides=parts))
+    assert method_chapter(oil_story).prose[0] == (
+        "Model: many sectors with the input-output links of the world; closure of the deficits 'fixed_world_share'; "
+        "trade elasticities 'fgo' of the long run."
+    )
+    assert method_chapter(other).prose[0] == (
+        "Model: many sectors without intermediate inputs; labour tied to its sector (mobility 1); closure of the "
+        "deficits 'fixed_world_share'; trade elasticities 'fgo' of 2 years after the change."
+    )
+    assert any("intermediate inputs are left out" in words for words in method_chapter(other).prose)
+    assert other.headline.solution.technology == "multi-sector, labour tied to sectors (mobility 1)"
+    # The draws are of the same model and horizon, so that the number lies inside its band.
+    band = other.headline.welfare_pct("RUS")
+    assert band.low < band.central < band.high
+    with pytest.raises(InputError, match="knows tariffs alone"):
+        tell(load_scenario("oil-stop", overrides={"model.technology": "fixed_varieties", "closure": "zero"}))
+
+
+def test_draws_stay_where_the_equilibrium_is_unique() -> None:
+    world = scenario_world(load_scenario("oil-stop", overrides={"model.scale_strength": "0.9"}))
+    drawn = drawn_elasticities(world, 60, 0) * world.scale_elasticity.to_numpy()
+    assert drawn.max() <= 1.0 + 1e-12
+    early, late = (drawn_elasticities(world, 60, 0, years=years) for years in (1.0, 9.0))
+    assert (early <= late).all()
+    assert early.sum() < 0.6 * late.sum()
 
 
 def test_a_scenario_that_asks_less_gets_the_chapters_it_has(oil_story: Story) -> None:

@@ -281,3 +281,82 @@ def test_the_scenario_of_the_documentation_is_sound(write: Write) -> None:
     text = page.partition("```toml\n")[2].partition("```")[0]
     scenario = load_scenario(write(text))
     assert scenario.groups == ("duty", "order")
+
+
+LEVERS = """
+[[lever]]
+id = "road"
+kind = "obstacle_removal"
+origin = "IND"
+destination = "RUS"
+sectors = ["food"]
+ave = 0.1
+upper = 1.0
+cost = { quadratic_usd = 1e7, high_factor = 2.0 }
+
+[[lever]]
+id = "money"
+kind = "fund"
+origin = "IND"
+sectors = ["food"]
+upper = 1e9
+gain = 0.05
+scale_usd = 1e8
+"""
+
+
+def test_levers_of_a_child_are_laid_over_its_parents_by_id(write: Write) -> None:
+    write(LEVERS, "parent")
+    child = write(
+        """
+extends = "parent.toml"
+
+[[lever]]
+id = "road"
+upper = 0.5
+cost = { quadratic_usd = 3e7 }
+
+[[lever]]
+id = "money"
+enabled = false
+
+[[lever]]
+id = "cut"
+kind = "tariff_cut"
+origin = "IND"
+destination = "RUS"
+sectors = ["food"]
+upper = 1.0
+""",
+        "child",
+    )
+    found = {lever.id: lever for lever in load_scenario(child).lever}
+    assert list(found) == ["road", "money", "cut"]
+    assert (found["road"].upper, found["road"].ave, found["road"].origin) == (0.5, 0.1, "IND")
+    assert (found["road"].cost.quadratic_usd, found["road"].cost.high_factor) == (3e7, 2.0)
+    assert not found["money"].enabled
+    assert found["money"].scale_usd == 1e8
+    # Another kind is another lever: nothing of the old one stays.
+    other = write(
+        'extends = "parent.toml"\n[[lever]]\nid = "road"\nkind = "tariff_cut"\norigin = "IND"\n'
+        'destination = "RUS"\nsectors = ["food"]\nupper = 1.0\n',
+        "other",
+    )
+    assert load_scenario(other).lever[0].ave is None
+
+
+def test_mistakes_in_an_inherited_lever_name_lever_and_file(write: Write) -> None:
+    write(LEVERS, "parent")
+    child = write('extends = "parent.toml"\n[[lever]]\nid = "road"\nlower = 2.0\n[[lever]]\nid = "gone"\n', "child")
+    told = problems_of(child)
+    assert any("lever.road.upper: 1 is below lower = 2" in words for words in told)
+    assert any("child.toml: lever.gone.kind is missing" in words for words in told)
+
+
+def test_one_number_of_a_lever_is_set_without_a_file(write: Write) -> None:
+    path = write(LEVERS)
+    changed = load_scenario(path, overrides={"lever.road.upper": "0.25", "lever.money.enabled": "false"})
+    assert [lever.upper for lever in changed.lever] == [0.25, 1e9]
+    assert [lever.enabled for lever in changed.lever] == [True, False]
+    assert "did you mean 'road'?" in the_problem(path, overrides={"lever.raod.upper": "0.25"})
+    assert "--set lever.road.upper" in the_problem(path, overrides={"lever.road.upper": "3.0"})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
-from counterpoise.faces.cli.options import AsJson, AsOf, Closure, Offline, Output, Seed, Settings, overrides_of
+from counterpoise.faces.cli.options import AsJson, AsOf, Closure, Model, Offline, Output, Seed, Settings, overrides_of
 from counterpoise.faces.cli.show import bn, number, print_json, print_table, progress, say, write_table
 
 if TYPE_CHECKING:
@@ -58,6 +58,9 @@ def close(
         str | None, typer.Option(metavar="USD", help="Least trade of the pair in both directions, as 70bn.")
     ] = None,
     objective: Annotated[str, typer.Option(help="What is cheap: fiscal, welfare or mix (half of each).")] = "fiscal",
+    cost: Annotated[
+        str, typer.Option(metavar="BOUND", help="Bound of the levers' cost curves: low, central or high.")
+    ] = "central",
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="LEVER", help="Only this lever or kind of lever; repeatable.")
     ] = None,
@@ -83,6 +86,7 @@ def close(
     starts: Annotated[int, typer.Option(help="Starting points of the search.")] = 3,
     settings: Settings = None,
     closure: Closure = None,
+    model: Model = None,
     as_of: AsOf = None,
     as_json: AsJson = False,
     output: Output = None,
@@ -96,8 +100,8 @@ def close(
     from counterpoise.faces.cli.runtime import prepare
 
     prepare()
-    from counterpoise.policy import InfeasibleError, closing_of, day_of, target_of
-    from counterpoise.scenario import load_scenario
+    from counterpoise.policy import InfeasibleError, closing_of, day_of, passed_over, target_of
+    from counterpoise.scenario import load_scenario, scenario_world
 
     if attribute is not None and attribute not in ("lever", "kind"):
         raise InputError(
@@ -114,9 +118,18 @@ def close(
         "turnover_floor_usd": None if turnover is None else target_of(turnover),
         "objective": objective,
     }
-    chosen = load_scenario(scenario, overrides=overrides_of(settings, closure=closure, as_of=as_of))
-    closing = closing_of(chosen, by=day, only=only, only_scenario=only_scenario, restraint=restraint)
-    document: dict[str, Any] = {"scenario": chosen.name, "by": None if day is None else day.isoformat()}
+    chosen = load_scenario(scenario, overrides=overrides_of(settings, closure=closure, as_of=as_of, model=model))
+    world = scenario_world(chosen)
+    for words in () if chosen.pair is None else passed_over(chosen, world):
+        say(words)
+    closing = closing_of(
+        chosen, world=world, by=day, only=only, only_scenario=only_scenario, restraint=restraint, cost=cost
+    )
+    document: dict[str, Any] = {
+        "scenario": chosen.name,
+        "by": None if day is None else day.isoformat(),
+        "cost_curves": closing.cost,
+    }
     try:
         results = _Results(closing, wanted, limits, starts, seed, frontier, attribute, sensitivity)
     except InfeasibleError as error:
@@ -139,6 +152,7 @@ def close(
                 wanted,
                 last=2030 if day is None else day.year,
                 only_scenario=only_scenario,
+                cost=cost,
                 progress=lambda k, n: tell("years", k, n),
                 **same,
             )
@@ -302,7 +316,7 @@ def _show(results: _Results, yearly: YearlyPath | None) -> None:
     a, b = package.pair
     rows = sorted((use for use in package.uses if use.used), key=lambda use: -use.cost_usd)
     print_table(
-        f"The cheapest package: {package.status}, {package.objective.name} cost",
+        f"The cheapest package: {package.status}, {package.objective.name} cost{_end(results.closing)}",
         ["lever", "kind", "value", "bound", "cost, mn USD a year"],
         [
             [
@@ -405,6 +419,11 @@ def _show(results: _Results, yearly: YearlyPath | None) -> None:
     )
     if math.isnan(package.next_billion_usd):
         say(f"a further billion of the gap {a}-{b} is out of reach")
+
+
+def _end(closing: Closing) -> str:
+    """Say at which bound the cost curves are taken, where it is not the central one."""
+    return "" if closing.cost == "central" else f", cost curves at their {closing.cost} bound"
 
 
 def _value(use: LeverUse, value: float) -> str:

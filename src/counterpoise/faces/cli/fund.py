@@ -72,6 +72,7 @@ def fund_command(
     from counterpoise.scenario import compile_scenario, load_scenario, scenario_world
 
     prepare()
+    from counterpoise.model import labour_of
     from counterpoise.policy.fund import allocate_fund
     from counterpoise.policy.fund_options import Finance, FundRisk, fund_lines, fund_parameters, read_lines
 
@@ -79,7 +80,7 @@ def fund_command(
     if lines_file is not None and (sector or minimum is not None):
         raise InputError("--lines says what can be funded and how lumpy it is; leave --sector and --minimum out")
     which = cast("FundCase", case)
-    shock, chosen = None, closure or "fixed_world_share"
+    shock, labour, chosen = None, None, closure or "fixed_world_share"
     partners = pair
     if scenario is None:
         if settings or as_of:
@@ -87,7 +88,8 @@ def fund_command(
         world = load_world()
     else:
         loaded = load_scenario(scenario, overrides=overrides_of(settings, closure=closure, as_of=as_of))
-        world, chosen = scenario_world(loaded), loaded.closure
+        loaded.choice.require_levers("a fund")
+        world, chosen, labour = scenario_world(loaded), loaded.closure, labour_of(loaded.choice)
         shock = compile_scenario(loaded, world).shock
         if partners is None and loaded.pair is not None:
             partners = (loaded.pair.origin, loaded.pair.destination)
@@ -112,6 +114,7 @@ def fund_command(
         finance=Finance.shipped(cast(Literal["budgets", "balance"], finance), which),
         shock=shock,
         closure=chosen,
+        labour=labour,
         case=which,
     )
     document: dict[str, Any] = {

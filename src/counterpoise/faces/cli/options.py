@@ -10,7 +10,18 @@ import typer
 
 from counterpoise.core.errors import InputError, raise_all
 
-__all__ = ["AsJson", "AsOf", "Closure", "Offline", "Output", "Seed", "Settings", "SourcesFolder", "overrides_of"]
+__all__ = [
+    "AsJson",
+    "AsOf",
+    "Closure",
+    "Model",
+    "Offline",
+    "Output",
+    "Seed",
+    "Settings",
+    "SourcesFolder",
+    "overrides_of",
+]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Settings = Annotated[
@@ -21,6 +32,15 @@ Settings = Annotated[
 ]
 Closure = Annotated[
     str | None, typer.Option("--closure", metavar="NAME", help="fixed_world_share, zero or fixed_nominal.")
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="Technology: input_output, multi_sector, one_sector, fixed_varieties or distribution_margin; its other "
+        "parts as --set model.scale_strength=0.5.",
+    ),
 ]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Day whose measures are in force.")]
 Output = Annotated[
@@ -37,7 +57,11 @@ SourcesFolder = Annotated[
 
 
 def overrides_of(
-    settings: Sequence[str] | None, *, closure: str | None = None, as_of: str | None = None
+    settings: Sequence[str] | None,
+    *,
+    closure: str | None = None,
+    as_of: str | None = None,
+    model: str | None = None,
 ) -> dict[str, str]:
     """Return the overrides of a scenario: those of ``--set``, then the options that have a name of their own.
 
@@ -54,6 +78,8 @@ def overrides_of(
     out = {key.strip(): value.strip() for key, _, value in (text.partition("=") for text in given)}
     if closure is not None:
         out["closure"] = closure
+    if model is not None:
+        out["model.technology"] = model
     if as_of is not None:
         out["as_of"] = as_of
     return out

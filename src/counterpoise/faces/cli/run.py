@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from counterpoise.faces.cli.options import AsJson, AsOf, Closure, Offline, Output, Seed, Settings, overrides_of
+from counterpoise.faces.cli.options import AsJson, AsOf, Closure, Model, Offline, Output, Seed, Settings, overrides_of
 from counterpoise.faces.cli.show import folder, jsonable, print_json, progress, say
 
 __all__ = ["FLAGSHIP", "run"]
@@ -20,6 +20,7 @@ def run(
     scenario: Annotated[str, typer.Argument(help="Name of a library scenario, or path of a TOML file.")] = FLAGSHIP,
     settings: Settings = None,
     closure: Closure = None,
+    model: Model = None,
     as_of: AsOf = None,
     as_json: AsJson = False,
     output: Output = None,
@@ -36,7 +37,7 @@ def run(
     from counterpoise.report.memory import Remembered, fingerprint, recall, remember
     from counterpoise.scenario import load_scenario
 
-    chosen = load_scenario(scenario, overrides=overrides_of(settings, closure=closure, as_of=as_of))
+    chosen = load_scenario(scenario, overrides=overrides_of(settings, closure=closure, as_of=as_of, model=model))
     target = folder(output if output is not None else Path("counterpoise-out") / chosen.name)
     key = fingerprint(chosen, seed)
     known = None if fresh else recall(key, target)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from counterpoise.faces.cli.options import AsJson, AsOf, Closure, Offline, Output, Seed, Settings, overrides_of
+from counterpoise.core.errors import InputError
+from counterpoise.faces.cli.options import AsJson, AsOf, Closure, Model, Offline, Output, Seed, Settings, overrides_of
 from counterpoise.faces.cli.show import bn, folder, number, print_json, print_table, say, write_table
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def simulate(
     scenario: Annotated[str, typer.Argument(help="Name of a library scenario, or path of a TOML file.")],
     settings: Settings = None,
     closure: Closure = None,
+    model: Model = None,
     as_of: AsOf = None,
     group: Annotated[
         list[str] | None, typer.Option("--group", metavar="NAME", help="Only the measures of this group; repeatable.")
@@ -60,23 +62,31 @@ def simulate(
     from counterpoise.scenario import compile_scenario, load_scenario, scenario_world
 
     target = None if output is None else folder(output)
-    overrides = overrides_of(settings, closure=closure, as_of=as_of)
+    overrides = overrides_of(settings, closure=closure, as_of=as_of, model=model)
+    if mobility is not None:
+        overrides["model.labour_mobility"] = f"{float(mobility)}"
     if horizon is not None:
         overrides["horizon_years"] = f"{float(horizon)}"
     chosen = load_scenario(scenario, overrides=overrides)
     world = scenario_world(chosen)
     compiled = compile_scenario(chosen, world, groups=group)
     prepare()
-    from counterpoise.model import SectorLabour
+    from counterpoise.model import labour_of
     from counterpoise.solver import SOLVERS, compare_closures, solve
 
     known = solver in SOLVERS and max_steps is not None
     chosen_solver = replace(SOLVERS[solver], max_steps=max_steps) if known else solver
-    labour = None if mobility is None else SectorLabour(mobility)
-    solution = solve(world, compiled.shock, closure=chosen.closure, solver=chosen_solver, labour=labour, rtol=rtol)
+    choice = chosen.choice.beyond_world
+    if closures and choice.tariffs_alone:
+        raise InputError(
+            f"--closures has no place beside technology '{choice.technology}', which does not take every closure; "
+            "leave it out, or take another technology"
+        )
+    solution = solve(world, compiled.shock, closure=chosen.closure, solver=chosen_solver, model=choice, rtol=rtol)
     compared = None
     if closures:
-        compared = compare_closures(world, compiled.shock, solver=chosen_solver, labour=labour, rtol=rtol)
+        labour = labour_of(choice)
+        compared = compare_closures(solution.world, solution.shock, solver=chosen_solver, labour=labour, rtol=rtol)
     document = simulation_json(chosen, compiled, solution, compared)
     if target is not None:
         options = {
@@ -84,7 +94,7 @@ def simulate(
             "set": overrides,
             "groups": group,
             "closures": closures,
-            "mobility": mobility,
+            "model": chosen.model.model_dump(exclude_none=True),
             "solver": solver,
             "rtol": rtol,
             "seed": seed,
@@ -107,7 +117,7 @@ def simulation_json(
     document: dict[str, Any] = {
         "scenario": scenario.name,
         "as_of": None if compiled.report.as_of is None else compiled.report.as_of.isoformat(),
-        **{key: facts[key] for key in ("status", "closure", "max_residual", "iterations", "seconds")},
+        **{key: facts[key] for key in ("status", "technology", "closure", "max_residual", "iterations", "seconds")},
         "countries": solution.countries_table().to_dict("records"),
         "pairs": solution.pairs_table().to_dict("records"),
         "measures": compiled.report.records(),
@@ -183,7 +193,7 @@ def _show(scenario: Scenario, compiled: CompiledScenario, solution: Solution) ->
     )
     rows = solution.countries_table().to_dict("records")
     print_table(
-        f"What follows: {solution.status}, closure {solution.closure}",
+        f"What follows: {solution.status}, {solution.technology}, closure {solution.closure}",
         [
             "country",
             "welfare, %",

@@ -8,6 +8,7 @@ from counterpoise.report.chapters.words import name, source_of
 from counterpoise.report.document import Section, TableBlock
 from counterpoise.report.numbers import NumberFormat
 from counterpoise.report.story import DRAWS, LOG_SPREAD, Story
+from counterpoise.scenario import Scenario
 from counterpoise.solver import PARTS, linearised_welfare, path_decomposition
 
 __all__ = ["method_chapter"]
@@ -15,14 +16,15 @@ __all__ = ["method_chapter"]
 
 def method_chapter(story: Story) -> Section:
     """Return the chapter on method, sources and residuals."""
-    tables = [_measures(story), _residuals(story)]
+    tables = [*([_measures(story)] if story.headline.compiled.report.measures else []), _residuals(story)]
     if story.headline.solution.labour_hat.std() == 0:
         tables.insert(0, _decomposition(story))
     meta = story.world.meta
     prose = (
+        _model(story.scenario),
         (
-            "Multi-sector trade with input-output links in exact hats (Dekle, Eaton and Kortum 2008; Caliendo and Parro"
-            " 2015): one equilibrium of prices, wages, output and spending in all countries, before and after. Duties"
+            "Exact hats (Dekle, Eaton and Kortum 2008; Caliendo and Parro 2015): one equilibrium of prices, wages,"
+            " output and spending in all countries, before and after. Duties"
             " are tariffs, obstacles iceberg costs, the order a subsidy paid from the buyer's budget, a stop an exact"
             " zero. It compares two long-run states of one year and says nothing of the way between them."
         ),
@@ -35,6 +37,15 @@ def method_chapter(story: Story) -> Section:
         "Sources: " + "; ".join(meta.sources) + "." if meta.sources else "The world carries no list of sources.",
     )
     return Section(id="method", title="How this was computed", prose=prose, tables=tuple(tables))
+
+
+def _model(scenario: Scenario) -> str:
+    """Say which model answers, as the scenario names it."""
+    when = "the long run" if scenario.horizon_years is None else f"{scenario.horizon_years:g} years after the change"
+    return (
+        f"Model: {scenario.choice.words()}; closure of the deficits '{scenario.closure}'; trade elasticities"
+        f" '{scenario.elasticities}' of {when}."
+    )
 
 
 def _decomposition(story: Story) -> TableBlock:
@@ -85,7 +96,7 @@ def _measures(story: Story) -> TableBlock:
     ]
     frame = pd.DataFrame(rows, columns=["id", "title", "group", "state", "rate", "trade", "confidence", "source"])
     return TableBlock(
-        title=f"The measures as of {story.scenario.as_of}",
+        title="The measures" + ("" if story.scenario.as_of is None else f" as of {story.scenario.as_of}"),
         frame=frame,
         source=f"Scenario '{story.scenario.name}'.",
         headers={"id": "Measure", "title": "What", "rate": "Mean rate", "trade": "Trade covered"},

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from counterpoise.report.chapters.words import bn, name, pct, source_of
+from counterpoise.report.chapters.words import bn, name, pct, share, source_of
 from counterpoise.report.document import Document, Section, TableBlock
 from counterpoise.report.figure import Figure, Mark
 from counterpoise.report.manifest import run_manifest
 from counterpoise.report.numbers import NumberFormat
+from counterpoise.report.packages import LARGEST_RATE
 
 if TYPE_CHECKING:
     from counterpoise.policy.closing import Closing
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from counterpoise.policy.path import Path
     from counterpoise.policy.sensitivity import Sensitivity
     from counterpoise.policy.shares import Shares
-    from counterpoise.report.packages import WayBack
+    from counterpoise.report.packages import OrderAlone, WayBack
 
 __all__ = ["way_back_document", "way_back_headline", "way_back_section"]
 
@@ -53,8 +54,8 @@ def way_back_headline(found: WayBack) -> str:
     text = ""
     if found.alone is not None:
         text = (
-            f"farm goods and medicines alone close at most {pct(found.alone.max_closure_pct, 0)} of the gap, for"
-            f" {bn(found.alone.cost_usd)} a year; "
+            f"{found.alone.goods} alone close at most {pct(found.alone.max_closure_pct, 0)} of the gap at subsidies of"
+            f" up to {share(found.alone.rate, 0)} of their price, for {bn(found.alone.cost_usd)} a year; "
         )
     more = (
         f", the next billion {bn(package.next_billion_usd, 2)} more" if math.isfinite(package.next_billion_usd) else ""
@@ -124,6 +125,7 @@ def way_back_document(
             "scenario": scenario.name,
             "target_usd": package.target_usd,
             "objective": package.objective.name,
+            "cost_curves": closing.cost,
             "by": None if closing.on is None else closing.on.isoformat(),
         },
         results={
@@ -145,8 +147,8 @@ def way_back_document(
 def _title(package: Package, found: WayBack | None) -> str:
     if found is not None and found.alone is not None and found.alone.max_closure_pct < 100.0:
         return (
-            "The way back: farm goods and medicines alone cannot close the gap, at most"
-            f" {pct(found.alone.max_closure_pct, 0)} of it"
+            f"The way back: {found.alone.goods} alone cannot close the gap, at most"
+            f" {pct(found.alone.max_closure_pct, 0)} of it at subsidies of up to {share(found.alone.rate, 0)}"
         )
     return f"The way back: {pct(package.closed_pct, 0)} of the gap can be closed for {bn(package.cost_usd, 2)} a year"
 
@@ -157,10 +159,10 @@ def _prose(closing: Closing, package: Package, found: WayBack | None) -> list[st
     if found is not None and found.alone is not None:
         alone = found.alone
         out.append(
-            f"Subsidies for farm goods and medicines, raised to {pct(100 * alone.rate, 0)} of their price, close"
+            f"Subsidies for {alone.goods}, raised to {pct(100 * alone.rate, 0)} of their price, close"
             f" **{pct(alone.max_closure_pct, 1)}** of the gap and take {bn(alone.cost_usd, 2)} a year from"
-            f" {a}'s budget; the last dollar of it costs {alone.shadow_price:.2f}. What more would take"
-            " stands below: other goods, duties, and the obstacles on the road."
+            f" {a}'s budget; the last dollar of it costs {alone.shadow_price:.2f}. {_whole_words(alone, a, b)} With"
+            " other goods, duties and the obstacles on the road as well, less is enough, as stands below."
         )
     out.append(
         f"The cheapest package that closes **{bn(package.closed_usd)}** of the gap between {a} and {b}"
@@ -190,7 +192,22 @@ def _prose(closing: Closing, package: Package, found: WayBack | None) -> list[st
             f"All of this is by {closing.on}, {closing.years:.1f} years on: trade answers less than in the long run,"
             " and no lever reaches further than its ramp."
         )
+    if closing.cost != "central":
+        out.append(f"What levers cost beside the model is taken at its {closing.cost} bound.")
     return [*out, *package.notes]
+
+
+def _whole_words(alone: OrderAlone, seller: str, buyer: str) -> str:
+    """Say what closing the whole gap with the ordered goods would take."""
+    if alone.whole is None:
+        return f"To close all of it with them is out of reach even at {share(LARGEST_RATE, 0)} of their price."
+    rates = [share(rate, 0) for rate in sorted(alone.whole.rates.values())]
+    paid = rates[0] if rates[0] == rates[-1] else f"{rates[0]} to {rates[-1]}"
+    return (
+        f"To close all of it with them, the budget would have to pay {paid} of their price, {bn(alone.whole.cost_usd)}"
+        f" a year, until {seller} bought from {buyer} {alone.whole.multiple:.1f} times what it imports of such goods"
+        " from everyone today."
+    )
 
 
 def _agreement(package: Package) -> str:
