@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoise.core.errors import DataError, InputError, SourceMissingError, did_you_mean, raise_all
 from counterpoise.data.codes import countries
-from counterpoise.data.hs_sections import LEVELS, level_of, require_codes
+from counterpoise.data.hs_levels import LEVELS, level_of, require_codes
 from counterpoise.data.readers.provenance import digest
 from counterpoise.data.sources import FILES, locate_sources
 from counterpoise.data.trade_files import FORMAT, ORDERS, label_of
