@@ -1,47 +1,54 @@
-"""The trade store beside pandas: the same tables of a pair from ten million rows, in the same run.
+"""The trade store beside pandas: the same two tables of a pair from ten million rows, in the same run.
 
-Cold is a new process, from its first import to the answer; warm is a second question to an open store. The answers are
-shown to agree before anything is timed.
+Cold is a new process, from the start of the interpreter to the answer; warm is another question to what is open: the
+store, or the frame that pandas has read. The answers are shown to agree before anything is timed.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from counterpoise.core.errors import DataError
 from counterpoise.data.sources import locate_sources
 from counterpoise.data.trade_store import TradeStore, import_trade
+from counterpoise.report.bench.prepared import Prepared
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["measure_store", "pandas_pair", "store_pair"]
+__all__ = ["agree", "pandas_pair", "prepare_cold", "prepare_import", "prepare_warm", "store_pair"]
 
-_SECONDS = """
-import json, time
-start = time.perf_counter()
-{code}
-seconds = time.perf_counter() - start
-# The high-water mark of this process alone: ru_maxrss would carry that of the one that started it.
+_A, _B = "RUS", "IND"
+_ROWS = 9_933_867
+
+# The high-water mark of the process alone: ru_maxrss would carry that of the one that started it.
+_PEAK = """
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(json.dumps([seconds, 1024 * int(peak.split()[1])]))
+print(json.dumps([1024 * int(peak.split()[1]), float(pair["value_usd"].sum())]))
 """
 
 _STORE = """
+import json
 from counterpoise.data.trade_store import TradeStore
-store = TradeStore.open({store!r})
-store.pair({a!r}, {b!r}); store.pair_products({a!r}, {b!r})
+from counterpoise.report.bench.store import store_pair
+pair, beside = store_pair(TradeStore.open({place!r}), {a!r}, {b!r})
 """
 
 _PANDAS = """
-from counterpoise.report.benchmarks_store import pandas_pair
-pandas_pair({path!r}, {a!r}, {b!r})
+import json
+import pandas as pd
+from counterpoise.report.bench.store import pandas_pair
+pair, beside = pandas_pair(pd.read_parquet({place!r}), {a!r}, {b!r})
 """
 
 
@@ -50,11 +57,9 @@ def store_pair(store: TradeStore, a: str, b: str) -> tuple[pd.DataFrame, pd.Data
     return store.pair(a, b), store.pair_products(a, b)
 
 
-def pandas_pair(path: str | Path, a: str, b: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the same two tables from the raw Parquet file, with pandas."""
+def pandas_pair(raw: pd.DataFrame, a: str, b: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the same two tables with pandas, from a frame exporter, importer, hs6, value_usd."""
     import pandas as pd
-
-    raw = pd.read_parquet(path)
 
     def total(rows: pd.DataFrame) -> pd.Series[float]:
         return rows.groupby("hs6")["value_usd"].sum().astype(float)
@@ -73,58 +78,106 @@ def pandas_pair(path: str | Path, a: str, b: str) -> tuple[pd.DataFrame, pd.Data
     return pair, pd.DataFrame(series).rename_axis("hs").reset_index()
 
 
-def measure_store(a: str = "RUS", b: str = "IND", *, sources: Path | None = None, repeats: int = 3) -> dict[str, float]:
-    """Import the BACI file of the sources, ask for a pair cold and warm, and ask pandas the same.
+def _folder() -> str:
+    """Make a folder that is gone when this process ends."""
+    folder = tempfile.mkdtemp(prefix="counterpoise-bench-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
-    Returns
-    -------
-    import_s, store_cold_s, store_warm_s, store_peak_bytes, pandas_cold_s, pandas_peak_bytes; times are the least of
-    ``repeats``, cold ones of new processes.
+
+def _source(sources: Path | None) -> Path:
+    return locate_sources(sources).path("baci_2024")
+
+
+def prepare_import(sources: Path | None) -> Prepared:
+    """Prepare the import of BACI 2024 into a store."""
+    path = _source(sources)
+
+    def run() -> int:
+        with (
+            tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as name,
+            import_trade(path, name, year=2024) as made,
+        ):
+            return int(made.at(2024).manifest["rows_kept"])
+
+    def check(rows: int) -> None:
+        if rows != _ROWS:
+            raise DataError(f"the store holds {rows:,} rows, the file {_ROWS:,}; nothing is timed")
+
+    return Prepared(f"{_ROWS:,} rows", run, check, most_repeats=1)
+
+
+def prepare_cold(sources: Path | None) -> Prepared:
+    """Prepare the question in a new process, to the store and to pandas; each tells its own peak of memory."""
+    path, folder = _source(sources), _folder()
+    import_trade(path, folder, year=2024).close()
+    peaks: dict[str, float] = {}
+
+    def asked(who: str, code: str, place: str) -> Callable[[], float]:
+        def run() -> float:
+            peak, value = _fresh(code.format(place=place, a=_A, b=_B))
+            peaks[who] = max(peaks.get(who, 0.0), peak)
+            return value
+
+        return run
+
+    ours, theirs = asked("store", _STORE, folder), asked("pandas", _PANDAS, str(path))
+
+    def check(value: float) -> None:
+        _same_pair(value, theirs())
+
+    return Prepared(
+        f"{_ROWS:,} rows",
+        ours,
+        check,
+        theirs,
+        "pandas, a new process",
+        most_repeats=3,
+        peaks_mb=lambda: (peaks["store"] / 2**20, peaks["pandas"] / 2**20),
+    )
+
+
+def prepare_warm(sources: Path | None) -> Prepared:
+    """Prepare another question to an open store, and to a frame that pandas has read."""
+    import pandas as pd
+
+    path, folder = _source(sources), _folder()
+    store, raw = import_trade(path, folder, year=2024), pd.read_parquet(path)
+
+    def run() -> tuple[pd.DataFrame, pd.DataFrame]:
+        return store_pair(store, _A, _B)
+
+    def other() -> tuple[pd.DataFrame, pd.DataFrame]:
+        return pandas_pair(raw, _A, _B)
+
+    def check(answer: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+        agree(answer, other())
+
+    return Prepared(f"{_ROWS:,} rows", run, check, other, "pandas, frame in memory")
+
+
+def _fresh(code: str) -> tuple[float, float]:
+    """Run code in a new interpreter; return its peak memory in bytes, and the value of the pair in USD."""
+    run = subprocess.run([sys.executable, "-c", code + _PEAK], capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise DataError(f"the measured process ended with {run.returncode}: {run.stderr.strip()[-400:]}")
+    peak, value = json.loads(run.stdout.strip().splitlines()[-1])
+    return float(peak), float(value)
+
+
+def _same_pair(mine: float, other: float) -> None:
+    if abs(mine / other - 1) > 1e-5:
+        raise DataError(f"the store finds {mine:.6g} USD, pandas {other:.6g}; nothing is timed")
+
+
+def agree(ours: tuple[pd.DataFrame, pd.DataFrame], theirs: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    """Check two answers.
 
     Raises
     ------
     DataError
-        If the two answers differ; nothing is timed then.
+        If they differ by more than rounding of the source's single precision.
     """
-    path = locate_sources(sources).path("baci_2024")
-    with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as name:
-        start = time.perf_counter()
-        store = import_trade(path, name, year=2024)
-        imported = time.perf_counter() - start
-        _agree(store_pair(store, a, b), pandas_pair(path, a, b))
-        warm: list[float] = []
-        for _ in range(repeats):
-            start = time.perf_counter()
-            store_pair(store, a, b)
-            warm.append(time.perf_counter() - start)
-        store.close()
-        ours = [_fresh(_STORE.format(store=name, a=a, b=b)) for _ in range(repeats)]
-        theirs = [_fresh(_PANDAS.format(path=str(path), a=a, b=b)) for _ in range(repeats)]
-    return {
-        "import_s": imported,
-        "store_cold_s": min(t for t, _ in ours),
-        "store_warm_s": min(warm),
-        "store_peak_bytes": max(m for _, m in ours),
-        "pandas_cold_s": min(t for t, _ in theirs),
-        "pandas_peak_bytes": max(m for _, m in theirs),
-    }
-
-
-def _fresh(code: str) -> tuple[float, float]:
-    """Run code in a new interpreter; return its seconds and its peak memory in bytes."""
-    run = subprocess.run(
-        [sys.executable, "-c", _SECONDS.format(code=code)], capture_output=True, text=True, check=False
-    )
-    if run.returncode:
-        raise DataError(f"the measured process ended with {run.returncode}: {run.stderr.strip()[-400:]}")
-    seconds, peak = json.loads(run.stdout.strip().splitlines()[-1])
-    return float(seconds), float(peak)
-
-
-def _agree(ours: tuple[Any, Any], theirs: tuple[Any, Any]) -> None:
-    """Raise where the two answers differ by more than rounding of the source's single precision."""
-    import numpy as np
-
     for mine, other in zip(ours, theirs, strict=True):
         columns = [c for c in other.columns if c != "hs"]
         same = list(mine["hs"]) == list(other["hs"]) and all(
