@@ -24,6 +24,7 @@ def blocks(page: str, language: str) -> list[str]:
         "docs/tutorials/five-minutes.md",
         "docs/explanation/frictions.md",
         "docs/explanation/variants.md",
+        "docs/how-to/add-a-lever.md",
         "docs/how-to/find-products.md",
     ],
 )

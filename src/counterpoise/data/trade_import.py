@@ -1,33 +1,78 @@
-"""Import a file of trade by HS6 into the store: checked line by line, sorted three ways, whole or not at all."""
+"""Import a file of trade by HS6 into the store: checked as every source is, sorted three ways, whole or not at all."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-import tempfile
 import zipfile
-from collections.abc import Callable, Generator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoise.core.errors import DataError, InputError, raise_all
-from counterpoise.data.trade_files import FORMAT, ORDERS, file_digest
-from counterpoise.data.trade_raw import SHOWN, ImportOptions, RawTrade, quoted
+import duckdb
+
+from counterpoise.core.errors import DataError, InputError, did_you_mean, raise_all
+from counterpoise.data.readers.peek import peek_at
+from counterpoise.data.readers.provenance import SourceInfo, digest
+from counterpoise.data.readers.reading import Reading, literal
+from counterpoise.data.readers.trade import members_of, read_trade
+from counterpoise.data.trade_files import BASES, FORMAT, ORDERS, VALUATIONS, Described, describe_file
 
 if TYPE_CHECKING:
     from counterpoise.data.trade_store import TradeStore
 
 __all__ = ["STEPS", "ImportOptions", "import_trade"]
 
-STEPS = ("read", "check", *ORDERS, "sums", "write")
-"""What `import_trade` reports to ``progress``, in this order, for every year."""
+STEPS = ("read", "check", "keep", "keys")
+"""What `import_trade` reports to ``progress`` while it reads a file; then, of each year, `ORDERS` and ``sums``."""
 
 Progress = Callable[[str, int, int], None]
 
+_OF_A_YEAR = (*ORDERS, "sums")
 _ROW_GROUP = 122_880
-_COUNTRY_BITS, _CODE_BITS = 10, 20
+_INFO = SourceInfo("trade", "Trade by HS6", "not stated", "as imported", "value_usd in USD, quantity_tonnes in tonnes")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """How a file is to be read, where it does not say so itself.
+
+    Attributes
+    ----------
+    title, vintage, licence, revision
+        Where the file comes from; what its name says by default.
+    basis, valuation
+        One of `BASES` and of `VALUATIONS`.
+    pad_hs
+        Give codes of five digits their leading zero back; how many is recorded.
+    drop_unknown
+        Leave out lines of countries that `counterpoise.data.codes` does not know; how many is recorded.
+    """
+
+    title: str = ""
+    vintage: str = ""
+    licence: str = ""
+    revision: str = ""
+    basis: str = BASES[0]
+    valuation: str = VALUATIONS[0]
+    pad_hs: bool = False
+    drop_unknown: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the words."""
+        problems = [
+            f"{name} '{value}' is unknown{did_you_mean(value, known) or ';'} expected {', '.join(known)}"
+            for name, value, known in (("basis", self.basis, BASES), ("valuation", self.valuation, VALUATIONS))
+            if value not in known
+        ]
+        if self.revision and not re.fullmatch(r"HS(92|96|02|07|12|17|22)", self.revision):
+            problems.append(
+                f"revision '{self.revision}' is unknown; expected HS92, HS96, HS02, HS07, HS12, HS17 or HS22"
+            )
+        raise_all(InputError, "the options of the import cannot be used", problems)
 
 
 def import_trade(
@@ -53,7 +98,8 @@ def import_trade(
     options
         What the file does not say of itself.
     progress
-        Called as ``progress(step, k, count)`` when step k of `STEPS` begins.
+        Called as ``progress(step, k, count)`` when a step begins: `STEPS` of each file, then those of each year; and
+        with the share done while it goes on.
 
     Returns
     -------
@@ -71,14 +117,11 @@ def import_trade(
     Notes
     -----
     A country's trade with itself (re-imports) is left out, and counted in the manifest. A year appears in the store
-    when it is complete; a year that is there already is replaced in one move. Memory stays below a gigabyte, whatever
-    the size of the file: DuckDB sorts on disk, in a folder beside the store that is gone afterwards.
+    when it is complete; a year that is there already is replaced in one move. Memory stays near a gigabyte, whatever
+    the size of the file: DuckDB sorts on disk, in a folder beside the store that is gone afterwards. The file is read
+    once, whatever the number of its years.
     """
     from counterpoise.data.trade_store import TradeStore, default_store
-
-    def tell(step: str) -> None:
-        if progress is not None:
-            progress(step, STEPS.index(step) + 1, len(STEPS))
 
     path, chosen = Path(source).expanduser(), options or ImportOptions()
     root = default_store() if folder is None else Path(folder).expanduser()
@@ -86,23 +129,66 @@ def import_trade(
         raise InputError(f"{path} is not a file; expected a CSV, zip or Parquet file of trade by HS6")
     if root.exists() and not root.is_dir():
         raise InputError(f"{root} is a file; expected the folder of the store")
+    peek = peek_at(path)
+    members = members_of(peek, () if year is None else (year,)) if peek.kind == "zip" else {}
+    described = describe_file(path, next(iter(members.values()), ""))
+    if not members and year is not None and described.year not in (None, year):
+        raise InputError(f"{path.name} is of {described.year}, not of {year}")
     root.mkdir(parents=True, exist_ok=True)
     _require_space(path, root)
-    digest = file_digest(path)
-    with tempfile.TemporaryDirectory(dir=root, prefix=".import-") as name:
-        finished: list[Path] = []
-        for k, member in enumerate(_members(path, year)):
-            staged = Path(name) / str(k)
-            staged.mkdir()
-            with (
-                _readable(path, member, staged) as text,
-                closing(RawTrade(path, member, text, staged, chosen, tell)) as raw,
-            ):
-                job = _Job(raw, digest, tell)
-                finished += [job.write(one) for one in raw.years(year)]
+    steps = _Steps(progress, len(STEPS) * max(len(members), 1) + len(_OF_A_YEAR) * max(len(members), 1))
+    with _told(path), Reading(peek, _INFO, "", (), inside=root, progress=steps) as reading:
+        columns = read_trade(
+            peek,
+            reading,
+            years=tuple(members),
+            stated_year=described.year if year is None else year,
+            pad_hs=chosen.pad_hs,
+            drop_unknown=chosen.drop_unknown,
+        )
+        years = _years(reading, year)
+        steps.expect(len(_OF_A_YEAR) * len(years))
+        job = _Job(reading, described, chosen, steps, columns)
+        finished = [job.write(one, members.get(one, "")) for one in years]
         for folder_of_year in finished:
             _publish(folder_of_year, root)
     return TradeStore.open(root)
+
+
+class _Steps:
+    """Tell which step of how many it is, and the share of it that is done."""
+
+    def __init__(self, progress: Progress | None, count: int) -> None:
+        self._progress, self._done, self._count = progress, 0, count
+
+    def __call__(self, step: str, share: float) -> None:
+        if share == 0.0:
+            self._done += 1
+        if self._progress is not None:
+            self._progress(f"{step} {share:.0%}" if share else step, self._done, max(self._count, self._done))
+
+    def expect(self, count: int) -> None:
+        """Say how many steps follow."""
+        self._count = self._done + count
+
+
+@contextmanager
+def _told(path: Path) -> Generator[None]:
+    """Turn a disk or memory that runs out into words."""
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+        raise DataError(f"{path.name}: DuckDB could not go on ({error}); is the disk of the store full?") from error
+
+
+def _years(reading: Reading, wanted: int | None) -> tuple[int, ...]:
+    """Return the years to write."""
+    there = tuple(int(row[0]) for row in reading.query(f"SELECT DISTINCT year FROM {reading.relation} ORDER BY 1"))
+    if wanted is None:
+        return there
+    if wanted not in there:
+        raise InputError(f"{reading.peek.name} has no line of {wanted}; it has {', '.join(map(str, there))}")
+    return (wanted,)
 
 
 def _require_space(path: Path, root: Path) -> None:
@@ -117,43 +203,6 @@ def _require_space(path: Path, root: Path) -> None:
             f"{root} has {free / 1e9:.1f} GB free; importing {path.name} takes up to {wanted / 1e9:.1f} GB for a "
             "while. Make room, or name a store on another disk"
         )
-
-
-def _members(path: Path, year: int | None) -> tuple[str, ...]:
-    """Return the trade files in an archive, of one year if it is named; ``""`` for a file that is no archive."""
-    if path.suffix.casefold() != ".zip":
-        return ("",)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.casefold().endswith(".csv")]
-    except zipfile.BadZipFile as error:
-        raise DataError(f"{path} is no whole zip archive ({error}); it may be cut off: download it again") from error
-    trade = [name for name in names if re.search(r"_Y(19|20)[0-9]{2}", name)]
-    if not trade:
-        raise DataError(f"{path} holds no file named like BACI_HS17_Y2023_V202501.csv; it holds {', '.join(names)}")
-    if year is None:
-        return tuple(sorted(trade))
-    wanted = [name for name in trade if f"_Y{year}" in name]
-    if not wanted:
-        years = sorted({m.group(1) for name in trade if (m := re.search(r"_Y([0-9]{4})", name))})
-        raise InputError(f"{path} has no file of {year}; it has {', '.join(years)}")
-    return tuple(wanted)
-
-
-@contextmanager
-def _readable(path: Path, member: str, staged: Path) -> Generator[Path]:
-    """Give a plain file: the source itself, or a member of the archive unpacked for a while."""
-    if not member:
-        yield path
-        return
-    target = staged / "member.csv"
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(member) as packed, target.open("wb") as handle:
-            shutil.copyfileobj(packed, handle, 1 << 20)
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise DataError(f"{path}, {member}: cannot be unpacked ({error}); download the archive again") from error
-    yield target
-    target.unlink()
 
 
 def _publish(folder: Path, root: Path) -> None:
@@ -172,143 +221,111 @@ def _publish(folder: Path, root: Path) -> None:
 
 
 class _Job:
-    """One file being imported: its lines as whole-number keys, sorted and written three ways."""
+    """The checked lines of a file, written year by year, sorted three ways."""
 
-    def __init__(self, raw: RawTrade, digest: str, tell: Callable[[str], None]) -> None:
-        self.raw, self.digest, self._tell = raw, digest, tell
+    def __init__(
+        self,
+        reading: Reading,
+        described: Described,
+        options: ImportOptions,
+        steps: _Steps,
+        columns: dict[str, str],
+    ) -> None:
+        self.reading, self.described, self.options, self.steps = reading, described, options, steps
+        self.columns = columns
 
-    def write(self, year: int) -> Path:
-        """Write a year below the staging folder and return its folder; ``manifest.json`` is written last."""
-        dropped = self.raw.check(year)
-        out = self.raw.staged / f"year={year}"
+    def write(self, year: int, member: str) -> Path:
+        """Write a year below the folder of the reading and return its folder; ``manifest.json`` is written last."""
+        out = self.reading.folder / f"year={year}"
         out.mkdir()
         self._encode(year)
-        code = f"lpad((key & {(1 << _CODE_BITS) - 1})::VARCHAR, 6, '0')"
-        at = {
-            "origin": f"(key >> {_COUNTRY_BITS + _CODE_BITS})",
-            "destination": f"((key >> {_CODE_BITS}) & {(1 << _COUNTRY_BITS) - 1})",
-        }
-        name = {side: f"enum_range(NULL::country)[{place} + 1]::VARCHAR" for side, place in at.items()}
-        mask = (1 << _CODE_BITS) - 1
-        swapped = f"({at['destination']} << {_COUNTRY_BITS + _CODE_BITS}) + ({at['origin']} << {_CODE_BITS})"
-        orders = {
-            "by_origin": "key",
-            "by_destination": f"{swapped} + (key & {mask})",
-            "by_product": f"((key & {mask}) << {2 * _COUNTRY_BITS}) + (key >> {_CODE_BITS})",
-        }
-        for order in ORDERS:
-            self._tell(order)
+        orders = ("origin, destination, hs", "destination, origin, hs", "hs, origin, destination")
+        for order, columns in zip(ORDERS, orders, strict=True):
+            self.steps(f"{year} {order}", 0.0)
             self._copy(
-                f"SELECT {name['origin']} AS origin, {name['destination']} AS destination, {code} AS hs, value_usd, "
-                f"quantity_t FROM lines ORDER BY {orders[order]}",
+                f"SELECT origin, destination, hs, value_usd, quantity_t FROM lines ORDER BY {columns}",
                 out / f"{order}.parquet",
             )
-        self._tell("sums")
+        self.steps(f"{year} sums", 0.0)
         with_quantity = "coalesce(sum(value_usd) FILTER (WHERE quantity_t IS NOT NULL), 0)"
         for file, side in (("sold", "origin"), ("bought", "destination")):
             self._copy(
-                f"SELECT {name[side]} AS {side}, {code} AS hs, sum(value_usd) AS value_usd, sum(quantity_t) AS "
-                f"quantity_t, {with_quantity} AS value_with_quantity_usd FROM lines GROUP BY ALL ORDER BY {side}, hs",
+                f"SELECT {side}, hs, sum(value_usd) AS value_usd, sum(quantity_t) AS quantity_t, "
+                f"{with_quantity} AS value_with_quantity_usd FROM lines GROUP BY ALL ORDER BY {side}, hs",
                 out / f"{file}.parquet",
             )
         self._copy(
-            f"SELECT {name['origin']} AS origin, {name['destination']} AS destination, sum(value_usd) AS value_usd, "
-            "sum(quantity_t) AS quantity_t, count(*) AS lines FROM lines GROUP BY ALL ORDER BY origin, destination",
+            "SELECT origin, destination, sum(value_usd) AS value_usd, sum(quantity_t) AS quantity_t, "
+            "count(*) AS lines FROM lines GROUP BY ALL ORDER BY origin, destination",
             out / "totals.parquet",
         )
-        self._tell("write")
-        manifest = self._manifest(year, dropped, out)
+        manifest = self._manifest(year, member, out)
         (out / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         return out
 
     def _encode(self, year: int) -> None:
-        """Put the lines of a year into a table of whole-number keys, and raise where a key stands twice."""
-        where = self.raw.of(year)
-        keep = f"{where} AND origin <> destination AND origin IS NOT NULL AND destination IS NOT NULL"
-        names = [
-            row[0]
-            for row in self.raw.sql(
-                f"SELECT origin FROM parsed WHERE {keep} UNION SELECT destination FROM parsed WHERE {keep} ORDER BY 1"
-            )
-        ]
-        if not names:
-            raise DataError(f"{self.raw.shown}: no line of {year} is left; every one was left out")
-        self.raw.sql("DROP TABLE IF EXISTS lines")
-        self.raw.sql("DROP TYPE IF EXISTS country")
-        self.raw.sql("CREATE TYPE country AS ENUM (" + ", ".join(f"'{name}'" for name in names) + ")")
-        self.raw.sql(
-            f"""
-            CREATE TABLE lines AS SELECT
-                (enum_code(origin::country)::BIGINT << {_COUNTRY_BITS + _CODE_BITS})
-                + (enum_code(destination::country)::BIGINT << {_CODE_BITS}) + hs::BIGINT AS key, value_usd, quantity_t
-            FROM parsed WHERE {keep}
-            """
+        """Put the lines of a year into a table whose labels and codes are the numbers of their place in the alphabet.
+
+        Two bytes each: sorting and writing them takes a third of what text takes, and Parquet holds them as text.
+        """
+        source = f"{self.reading.relation} WHERE year = {year}"
+        sets = {
+            "country": f"SELECT exporter FROM {source} UNION SELECT importer FROM {source} ORDER BY 1",
+            "code": f"SELECT DISTINCT hs6 FROM {source} ORDER BY 1",
+        }
+        execute = self.reading.connection.execute
+        execute("DROP TABLE IF EXISTS lines")
+        for name, words in sets.items():
+            listed = ", ".join(literal(word) for (word,) in self.reading.query(words))
+            execute(f"DROP TYPE IF EXISTS {name}")
+            execute(f"CREATE TYPE {name} AS ENUM ({listed})")
+        execute(
+            "CREATE TABLE lines AS SELECT exporter::country AS origin, importer::country AS destination, "
+            f"hs6::code AS hs, value_usd, quantity_tonnes AS quantity_t FROM {source}"
         )
-        (kept, distinct) = self.raw.sql("SELECT count(*), count(DISTINCT key) FROM lines")[0]
-        self.kept = int(kept)
-        if kept != distinct:
-            twice = self.raw.sql(
-                f"""
-                SELECT string_agg(line::VARCHAR, ' and ' ORDER BY line), origin, destination, hs FROM parsed
-                WHERE {keep} GROUP BY origin, destination, hs HAVING count(*) > 1 ORDER BY min(line) LIMIT {SHOWN}
-                """
-            )
-            columns = ", ".join(self.raw.layout.columns[role] for role in ("origin", "destination", "hs"))
-            word = "rows" if self.raw.is_parquet else "lines"
-            raise_all(
-                DataError,
-                f"{self.raw.shown} cannot be used; expected one line per {columns}",
-                [f"{word} {lines}, columns {columns}: {o} -> {d}, HS {hs} stands twice" for lines, o, d, hs in twice],
-            )
 
     def _copy(self, sql: str, target: Path) -> None:
-        self.raw.sql(
-            f"COPY ({sql}) TO {quoted(target)} "
+        self.reading.connection.execute(
+            f"COPY ({sql}) TO {literal(str(target))} "
             f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {_ROW_GROUP})"
         )
 
-    def _manifest(self, year: int, dropped: Mapping[str, int], out: Path) -> dict[str, Any]:
-        options, described = self.raw.options, self.raw.described
-        countries = [row[0] for row in self.raw.sql("SELECT unnest(enum_range(NULL::country))::VARCHAR")]
-        importers = [
-            row[0]
-            for row in self.raw.sql(f"SELECT DISTINCT destination FROM {_read(out / 'totals.parquet')} ORDER BY 1")
-        ]
-        total, quantity = self.raw.sql(
-            "SELECT sum(value_usd), sum(value_usd) FILTER (WHERE quantity_t IS NOT NULL) FROM lines"
+    def _manifest(self, year: int, member: str, out: Path) -> dict[str, Any]:
+        options, described, read = self.options, self.described, self.reading.provenance
+        totals = f"read_parquet({literal(str(out / 'totals.parquet'))}, hive_partitioning = false)"
+        importers = [row[0] for row in self.reading.query(f"SELECT DISTINCT destination FROM {totals} ORDER BY 1")]
+        countries = [row[0] for row in self.reading.query("SELECT unnest(enum_range(NULL::country))::VARCHAR")]
+        kept, total, quantity = self.reading.query(
+            "SELECT count(*), sum(value_usd), sum(value_usd) FILTER (WHERE quantity_t IS NOT NULL) FROM lines"
         )[0]
         files = [
-            {"name": file.name, "bytes": file.stat().st_size, "sha256": file_digest(file)}
-            for file in sorted(out.iterdir())
+            {"name": file.name, "bytes": file.stat().st_size, "sha256": digest(file)} for file in sorted(out.iterdir())
         ]
         return {
             "format": FORMAT,
             "year": year,
             "source": {
-                "title": options.title or described.title or self.raw.path.name,
-                "file": self.raw.path.name,
-                "member": self.raw.member,
-                "bytes": self.raw.path.stat().st_size,
-                "sha256": self.digest,
+                "title": options.title or described.title or read.file,
+                "file": read.file,
+                "member": member,
+                "bytes": read.bytes,
+                "sha256": read.sha256,
                 "vintage": options.vintage or described.vintage or "not stated",
                 "licence": options.licence or described.licence or "not stated",
+                "columns": self.columns,
             },
             "revision": options.revision or described.revision or "not stated",
             "valuation": options.valuation,
             "basis": options.basis,
             "units": {"value_usd": "USD a year", "quantity_t": "tonnes"},
-            "rows_read": self.raw.lines,
-            "rows_kept": self.kept,
-            "rows_dropped": dict(dropped),
-            "codes_padded": self.raw.padded,
-            "last_line_ended": self.raw.is_parquet or self.raw.ends_with_newline(),
+            # Of the whole file; what is kept is of the year.
+            "rows_read": read.rows_read,
+            "rows_dropped": {d.reason: d.rows for d in read.dropped},
+            "notes": list(read.notes),
+            "rows_kept": int(kept),
             "value_usd": float(total or 0.0),
             "value_with_quantity_usd": float(quantity or 0.0),
             "countries": countries,
             "importers": importers,
             "files": files,
         }
-
-
-def _read(path: Path) -> str:
-    return f"read_parquet({quoted(path)}, hive_partitioning = false)"

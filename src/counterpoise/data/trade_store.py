@@ -29,9 +29,10 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoise.core.errors import DataError, InputError, SourceMissingError, did_you_mean, raise_all
 from counterpoise.data.codes import countries
-from counterpoise.data.hs_sections import LEVELS, level_of, require_codes
+from counterpoise.data.hs_levels import LEVELS, level_of, require_codes
+from counterpoise.data.readers.provenance import digest
 from counterpoise.data.sources import FILES, locate_sources
-from counterpoise.data.trade_files import FORMAT, ORDERS, file_digest, label_of
+from counterpoise.data.trade_files import FORMAT, ORDERS, label_of
 from counterpoise.data.trade_import import import_trade
 
 if TYPE_CHECKING:
@@ -416,7 +417,7 @@ class TradeStore:
             f"year={year}/{entry['name']}: SHA-256 {seen[:12]}, expected {str(entry['sha256'])[:12]}"
             for year, information in sorted(self.information.items())
             for entry in information.manifest.get("files", ())
-            if (seen := file_digest(self.folder / f"year={year}" / str(entry["name"]))) != entry["sha256"]
+            if (seen := digest(self.folder / f"year={year}" / str(entry["name"]))) != entry["sha256"]
         )
 
     def close(self) -> None:

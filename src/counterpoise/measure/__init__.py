@@ -1,6 +1,6 @@
 """Measurement: the gap between two countries over time and by product, and what an order to buy more can cover."""
 
-from counterpoise.measure.gap import BY, SECTIONS, gap, section_of
+from counterpoise.measure.gap import BY, gap
 from counterpoise.measure.gap_table import GapTable
 from counterpoise.measure.indicators import PriceQuantity, concentration, growth_pct, grubel_lloyd, price_quantity
 from counterpoise.measure.mirror import MirrorTable, Reconciled, fiscal_reconciliation, mirror_table, reconcile
@@ -9,7 +9,6 @@ from counterpoise.measure.value_added import ValueAddedBalance, value_added_bala
 
 __all__ = [
     "BY",
-    "SECTIONS",
     "GapTable",
     "MirrorTable",
     "OrderCover",
@@ -28,7 +27,6 @@ __all__ = [
     "order_cover",
     "price_quantity",
     "reconcile",
-    "section_of",
     "value_added_balance",
     "value_added_exports",
 ]

@@ -16,8 +16,7 @@ import pandas as pd
 
 from counterpoise.core.errors import InputError, SourceMissingError, did_you_mean
 from counterpoise.data import concordance, load_table, load_world
-from counterpoise.data.codes import countries, group_members, groups
-from counterpoise.data.hs_sections import SECTIONS, section_of
+from counterpoise.data.codes import countries, group_members, groups, section_of
 from counterpoise.data.trade_files import label_of
 from counterpoise.data.trade_store import TradeStore, find_trade
 from counterpoise.measure.gap_table import GapTable, basis_words, finish_products, product_indicators
@@ -27,7 +26,7 @@ from counterpoise.measure.store_gap import product_name, store_by_product, store
 if TYPE_CHECKING:
     from counterpoise.core import World
 
-__all__ = ["BY", "SECTIONS", "GapTable", "gap", "section_of"]
+__all__ = ["BY", "GapTable", "gap"]
 
 BY = ("year", "section", "hs2", "hs4", "hs6", "sector")
 """Ways to take a gap apart."""

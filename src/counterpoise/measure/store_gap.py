@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.core.errors import InputError, SourceMissingError, did_you_mean
-from counterpoise.data.codes import group_members, groups
+from counterpoise.data.codes import group_members, groups, hs_sections
 from counterpoise.data.concordance import region_members, sector_names
-from counterpoise.data.hs_sections import LEVELS, SECTIONS, UNPLACED, level_of
+from counterpoise.data.hs_levels import LEVELS, UNPLACED, level_of
 from counterpoise.data.sources import locate_sources
 from counterpoise.data.trade_files import label_of
 from counterpoise.data.us_imports import load_us_imports
@@ -130,7 +130,7 @@ def store_by_product(a: str, b: str, by: str, store: TradeStore, year: int | Non
     a, b
         Countries by any code, regions of the embedded world, or groups as they were in the year (``EU``, ``BRICS``).
     by
-        One of `counterpoise.data.hs_sections.LEVELS`; ``sector`` has goods only.
+        One of `counterpoise.data.hs_levels.LEVELS`; ``sector`` has goods only.
     store, year
         Where from; the latest year by default.
 
@@ -221,7 +221,7 @@ def _whole_quantities(table: pd.DataFrame) -> pd.DataFrame:
 
 
 _NAMES: dict[str, Callable[[], dict[str, str]]] = {
-    "section": lambda: {roman: name for roman, _, _, name in SECTIONS},
+    "section": hs_sections,
     "sector": sector_names,
 }
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         PurchaseProgramme,
         Ramp,
         TariffCut,
+        TradeLever,
     )
     from counterpoise.policy.mixture import shock_with
     from counterpoise.policy.package import LeverUse, Package, open_search
@@ -60,6 +61,7 @@ __all__ = [
     "Sensitivity",
     "Shares",
     "TariffCut",
+    "TradeLever",
     "background_of",
     "close_gap",
     "close_scenario",

@@ -36,6 +36,7 @@ __all__ = [
     "Ramp",
     "TariffCut",
     "Term",
+    "TradeLever",
     "lever_problems",
 ]
 
@@ -137,7 +138,7 @@ class Lever(ABC):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _TradeLever(Lever):
+class TradeLever(Lever):
     """A lever on what ``destination`` buys from ``origin``, in sectors that it reaches in whole or in part."""
 
     origin: str
@@ -167,7 +168,7 @@ class _TradeLever(Lever):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TariffCut(_TradeLever):
+class TariffCut(TradeLever):
     """The share of the duty that the destination takes away, 0 to 1; the model counts the revenue."""
 
     kind: ClassVar[str] = "tariff cut"
@@ -184,7 +185,7 @@ class TariffCut(_TradeLever):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PurchaseProgramme(_TradeLever):
+class PurchaseProgramme(TradeLever):
     """The share of the duty-paid price that the buyer's budget pays, below 1; the model counts the subsidy."""
 
     kind: ClassVar[str] = "purchase programme"
@@ -201,7 +202,7 @@ class PurchaseProgramme(_TradeLever):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ObstacleRemoval(_TradeLever):
+class ObstacleRemoval(TradeLever):
     """The share of an obstacle that is taken away, 0 to 1; its cost is the curve alone.
 
     ``ave`` is the obstacle's ad valorem equivalent as it stands, 0.045 for 4.5 %.
@@ -218,7 +219,7 @@ class ObstacleRemoval(_TradeLever):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportSupport(_TradeLever):
+class ExportSupport(TradeLever):
     """The share of the producer's price that the origin's budget pays for its sales to the destination, below 1.
 
     An export subsidy, which is a negative export tax: the model takes it from the origin's income, and the
@@ -239,7 +240,7 @@ class ExportSupport(_TradeLever):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OilRestraint(_TradeLever):
+class OilRestraint(TradeLever):
     """Buying less of the other side's oil: an ad valorem equivalent that makes it dearer to the destination.
 
     With ``rent="lost"`` the buyers turn to dearer oil, and what that takes, value / (1 + value) per USD of flow, is
@@ -268,7 +269,7 @@ class OilRestraint(_TradeLever):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedLine(_TradeLever):
+class OpenedLine(TradeLever):
     """Lines without trade today, opened to a share of their potential, 0 to 1; its cost is the curve alone.
 
     ``potential_usd`` is by sector of ``reach`` what would be traded at base-year prices, USD a year at customs value:

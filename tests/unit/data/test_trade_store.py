@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterpoise.core.errors import DataError, InputError, SourceMissingError
+from counterpoise.data.readers.reading import Reading
 from counterpoise.data.trade_import import ImportOptions
 from counterpoise.data.trade_store import TradeStore, find_trade, import_trade
 
@@ -154,7 +155,7 @@ def test_baci_as_an_archive(tmp_path: Path, folder: Path) -> None:
     assert import_trade(path, folder, year=2023).years == (2023,)
     assert import_trade(path, folder).years == (2022, 2023)
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(DataError, match=r"no whole zip archive"):
+    with pytest.raises(DataError, match=r"no whole ZIP archive"):
         import_trade(path, folder)
     assert TradeStore.open(folder).years == (2022, 2023)
 
@@ -168,32 +169,32 @@ def test_parquet_of_the_named_columns(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(DataError, match=r"column hs6: holds numbers \(BIGINT\).*lost its zero"):
         import_trade(path, folder, year=2024)
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(DataError, match=r"is not a readable Parquet file.*cut off"):
+    with pytest.raises(DataError, match=r"is no whole Parquet file.*download it again"):
         import_trade(path, folder, year=2024)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (TABLE + "RUS,IND,2709", r"line 9: 3 cells, expected 5.*\n.*ends in the middle of line 9"),
-        (TABLE + "RUS,TUR,270900,17,5,9\n", "line 9: 6 cells, expected 5"),
+        (TABLE + "RUS,IND,2709", r"line 9, column hs: the file ends inside a line, 'RUS,IND,2709'"),
+        (TABLE + "RUS,TUR,270900,17,5,9\n", "line 9, column quantity_t: 6 fields 'RUS,TUR,270900,17,5,9'; expected 5"),
         (
             TABLE.replace("value_usd", "valeu_usd"),
             "line 1: the header is.*\n.*value: no column value_usd.*did you mean",
         ),
         (TABLE.replace("hs,", "hs,hs,", 1), "column 'hs' stands twice"),
-        (TABLE.replace("destination,", "destination,importer,", 1), "the columns destination, importer say the same"),
-        (TABLE + "RUS,IND,270900,3,1\n", r"lines 2 and 9, columns origin, destination, hs: RUS -> IND, HS 270900"),
-        (TABLE + "RUS,TUR,270900,-3,1\n", "line 9, column value_usd: '-3' is negative"),
-        (TABLE + "RUS,TUR,270900,3,-1\n", "line 9, column quantity_t: '-1' is negative"),
-        (TABLE + "RUS,TUR,270900,3,some\n", "line 9, column quantity_t: 'some' is neither a number nor NA"),
-        (TABLE + "RUS,TUR,270900,,1\n", "line 9, column value_usd: None is not a number"),
-        (TABLE + "RUS,TUR,270900,inf,1\n", "line 9, column value_usd: 'inf' is not a number"),
-        (TABLE + "RUS,XQX,270900,3,1\n", "line 9, column destination: 'XQX' is an unknown country"),
-        (TABLE + "RUS,TUR,30617,3,1\n", "line 9, column hs: '30617' is not an HS code of six digits; the leading zero"),
-        (TABLE + "RUS,TUR,270900.0,3,1\n", "line 9, column hs: '270900.0' is not an HS code"),
-        ("origin,destination,hs,value_usd\n", "holds no line below its header"),
-        ("", "line 1: empty; expected a header"),
+        (TABLE.replace("destination,", "destination,importer,", 1), "the columns importer, destination say the same"),
+        (TABLE + "RUS,IND,270900,3,1\n", "exporter RUS, importer IND, hs6 270900: 2 rows on lines 2, 9"),
+        (TABLE + "RUS,TUR,270900,-3,1\n", "line 9, column value_usd: '-3'; expected a number of zero or more"),
+        (TABLE + "RUS,TUR,270900,3,-1\n", "line 9, column quantity_t: '-1'; expected a number of zero or more"),
+        (TABLE + "RUS,TUR,270900,3,some\n", r"line 9, column quantity_t: 'some'; expected .* \(or NA"),
+        (TABLE + "RUS,TUR,270900,,1\n", "line 9, column value_usd: nothing; expected a number"),
+        (TABLE + "RUS,TUR,270900,inf,1\n", "line 9, column value_usd: 'inf'; expected a number"),
+        (TABLE + "RUS,XQX,270900,3,1\n", "line 9, column destination: 'XQX'; expected a country code"),
+        (TABLE + "RUS,TUR,30617,3,1\n", "line 9, column hs: '30617'; expected .*; where the leading zero is lost"),
+        (TABLE + "RUS,TUR,270900.0,3,1\n", "line 9, column hs: '270900.0'; expected a code of 6 digits"),
+        ("origin,destination,hs,value_usd\n", "ends after its header: it is cut off"),
+        ("", "other.csv is empty; download it again"),
     ],
 )
 def test_a_faulty_file_is_told_by_line_and_column(
@@ -204,6 +205,90 @@ def test_a_faulty_file_is_told_by_line_and_column(
     with pytest.raises(DataError, match=words):
         import_trade(table(text, "other.csv"), folder, year=2024)
     assert sorted((p, p.stat().st_mtime_ns) for p in folder.rglob("*")) == before
+
+
+_LONG = [
+    f"{year},{i},{j},{k:06d},{(i * j + k) / 7:14.3f},{'NA' if k % 13 == 0 else f'{k / 3:.3f}':>14}"
+    for year in (2021, 2022)
+    for k in range(270_100, 270_700)
+    for i in (643, 156, 699, 842, 276)
+    for j in (643, 156, 699, 842)
+    if i != j
+]
+"""Lines of BACI, 19,200 of two years."""
+
+
+@pytest.fixture
+def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Split text into cells in blocks of 32 KB, so that a short file has borders of blocks as a long one has."""
+    monkeypatch.setattr(Reading, "block_bytes", 32_768)
+
+
+@pytest.mark.usefixtures("short_blocks")
+def test_a_long_file_of_two_years_is_read_across_the_borders_of_its_blocks(
+    table: Callable[..., Path], folder: Path
+) -> None:
+    text = "t,i,j,k,v,q\n" + "\n".join(_LONG) + "\n"
+    assert len(text) > 25 * Reading.block_bytes
+    steps: list[tuple[str, int, int]] = []
+
+    def tell(step: str, k: int, count: int) -> None:
+        steps.append((step, k, count))
+
+    store = import_trade(table(text), folder, progress=tell)
+    assert [store.at(year).manifest["rows_kept"] for year in store.years] == [9600, 9600]
+    for year in store.years:
+        expected = sum(1000 * float(line.split(",")[4]) for line in _LONG if line.startswith(f"{year},"))
+        assert store.totals(year=year)["value_usd"].sum() == pytest.approx(expected, rel=1e-12)
+    assert store.product("270401")["quantity_t"].dropna().unique().tolist() == [pytest.approx(270_401 / 3, abs=1e-3)]
+    begun = [step for step, _, _ in steps if "%" not in step]
+    assert begun[:5] == ["read", "check", "keep", "keys", "2021 by_origin"]
+    assert steps[-1] == ("2022 sums", 12, 12)
+
+
+_FAULTS: tuple[tuple[Callable[[str], str], str | None], ...] = (
+    (lambda line: line[:24] + "x" + line[25:], r"line 19192, column v: '.*x.*'; expected a number of zero or more"),
+    (lambda line: "2022,998" + line[8:], r"line 19192, column i: '998'; expected a country code"),
+    (lambda line: line.replace("270699", "27069"), None),
+    (
+        lambda line: line.replace("270699", "2706"),
+        r"line 19192, column k: '2706'; expected a code of 5 to 6 digits",
+    ),
+    (
+        lambda line: line[: line.rindex(",")],
+        r"line 19192, column v: 5 fields '2022,.*'; expected 6: t, i, j, k, v, q",
+    ),
+)
+
+
+@pytest.mark.usefixtures("short_blocks")
+@pytest.mark.parametrize(("fault", "words"), _FAULTS, ids=["number", "country", "zero", "code", "cell"])
+def test_one_mistake_near_the_end_of_a_long_file_is_told_by_line_and_column(
+    fault: Callable[[str], str], words: str | None, table: Callable[..., Path], folder: Path
+) -> None:
+    place = 19_190
+    lines = [*_LONG[:place], fault(_LONG[place]), *_LONG[place + 1 :]]
+    path = table("t,i,j,k,v,q\n" + "\n".join(lines) + "\n")
+    if words is None:
+        assert import_trade(path, folder).at(2022).manifest["notes"][-1].startswith("1 row: an HS code of five digits")
+        return
+    with pytest.raises(DataError, match=words) as caught:
+        import_trade(path, folder)
+    assert str(caught.value).count("line 19192") == 1
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.usefixtures("short_blocks")
+@pytest.mark.parametrize(("cut", "column"), [(3, "q"), (17, "v"), (30, "k"), (40, "j")])
+def test_a_long_file_cut_off_inside_its_last_line_is_refused_with_the_cell(
+    cut: int, column: str, table: Callable[..., Path], folder: Path
+) -> None:
+    """A value that is cut in its middle is still a number: only the missing line end tells."""
+    text = "t,i,j,k,v,q\n" + "\n".join(_LONG)
+    with pytest.raises(DataError, match=rf"line 19201, column {column}: the file ends inside a line") as caught:
+        import_trade(table(text[:-cut]), folder)
+    assert str(caught.value).count("line 19201") == 1
+    assert not list(folder.iterdir())
 
 
 def test_all_faults_are_told_at_once(table: Callable[..., Path], folder: Path) -> None:
@@ -217,7 +302,7 @@ def test_all_faults_are_told_at_once(table: Callable[..., Path], folder: Path) -
 
 def test_an_unknown_number_of_baci_is_told(table: Callable[..., Path], folder: Path) -> None:
     path = table(BACI.replace("842", "999"), "BACI_HS17_Y2023_V202501.csv")
-    with pytest.raises(DataError, match="line 4, column j: '999' is an unknown country; expected an ISO3 code, or a"):
+    with pytest.raises(DataError, match="line 4, column j: '999'; expected a country code, but '999' is unknown"):
         import_trade(path, folder)
 
 
@@ -233,7 +318,7 @@ def test_what_may_be_mended_is_mended_when_asked_and_counted(table: Callable[...
     store = import_trade(table(text), folder, year=2024, options=ImportOptions(pad_hs=True, drop_unknown=True))
     manifest = store.at().manifest
     assert manifest["rows_dropped"] == {"unknown countries": 1}
-    assert manifest["codes_padded"] == 1
+    assert "1 row: an HS code of five digits got its leading zero" in manifest["notes"]
     assert list(store.pair("RUS", "TUR")["hs"]) == ["030617"]
 
 
@@ -279,7 +364,7 @@ def test_an_interrupted_import_leaves_the_store_as_it_was(table: Callable[..., P
     import_trade(table(TABLE), folder, year=2024)
 
     def stop(step: str, _k: int, _count: int) -> None:
-        if step == "by_product":
+        if step == "2024 by_product":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

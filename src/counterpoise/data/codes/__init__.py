@@ -33,6 +33,7 @@ from counterpoise.data.codes.products import (
     hs_revisions,
     hs_section,
     hs_sections,
+    section_of,
     sniff_hs_revision,
 )
 
@@ -63,5 +64,6 @@ __all__ = [
     "isic4_divisions",
     "members_on",
     "resolve",
+    "section_of",
     "sniff_hs_revision",
 ]

@@ -21,6 +21,7 @@ __all__ = [
     "hs_revisions",
     "hs_section",
     "hs_sections",
+    "section_of",
     "sniff_hs_revision",
 ]
 
@@ -128,6 +129,17 @@ def hs_sections() -> dict[str, str]:
     return {row["section"]: row["name"] for row in read_codes("hs_sections")}
 
 
+def section_of(chapter: str) -> str:
+    """Return the section of an HS chapter; empty for 98, 99 and whatever is no chapter, as a pool of small flows.
+
+    Examples
+    --------
+    >>> section_of("30"), section_of("98")
+    ('VI', '')
+    """
+    return _section_of_chapter().get(chapter, "")
+
+
 def hs_section(code: str) -> str:
     """Return the section of an HS code, a Roman number; empty for the special chapters 98 and 99.
 
@@ -144,8 +156,8 @@ def hs_section(code: str) -> str:
     chapter = hs_code(code)[:2]
     if chapter in ("98", "99"):
         return ""
-    found = _section_of_chapter().get(chapter)
-    if found is None:
+    found = section_of(chapter)
+    if not found:
         raise InputError(f"HS code '{code}' is of chapter {chapter}, which is not used; expected 01 to 99 without 77")
     return found
 

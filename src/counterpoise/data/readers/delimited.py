@@ -1,8 +1,9 @@
 """Read delimited text of any size through DuckDB: every cell a string, every check with line and column.
 
 All columns come in as text, so that codes keep their zeros. A layout says how tidy columns are made, which rows are
-left out and why, and what a cell must look like. One pass counts what is wrong; only where something is, a second finds
-the lines.
+left out and why, and what a cell must look like. The text is split into cells once, on all cores, and kept as a raw
+table beside its line numbers; one pass over that counts what is wrong, and only where something is, a second finds the
+lines.
 """
 
 from __future__ import annotations
@@ -17,11 +18,23 @@ from typing import TextIO, cast
 import duckdb
 
 from counterpoise.core.errors import DataError, InputError, did_you_mean, raise_all
-from counterpoise.data.codes import country
+from counterpoise.data.codes import countries, country
 from counterpoise.data.readers.peek import fields_of
 from counterpoise.data.readers.reading import Reading, literal, quoted
 
-__all__ = ["Check", "Drop", "Layout", "add_delimited", "digits", "number", "one_of", "require_header", "year"]
+__all__ = [
+    "Check",
+    "Drop",
+    "Layout",
+    "add_delimited",
+    "add_rows",
+    "digits",
+    "first_lines",
+    "number",
+    "one_of",
+    "require_header",
+    "year",
+]
 
 _MOST = 20
 
@@ -52,7 +65,8 @@ class Drop:
     Attributes
     ----------
     where
-        SQL condition over raw columns. It is judged before the checks: what is left out need not be well-formed.
+        SQL condition over raw columns. It is judged before the checks: what is left out need not be well-formed. Of
+        `Layout.tidy_drop`: over tidy columns, and judged after the checks.
     reason
         Why, in words.
     """
@@ -70,7 +84,7 @@ class Layout:
     select
         SQL expression over raw columns, by tidy column.
     countries
-        Raw column that holds a country code, by tidy column. Unknown codes are an error.
+        Raw column that holds a country code, by tidy column. Unknown codes are an error, unless ``drop_unknown``.
     checks, drops
         See `Check` and `Drop`.
     required
@@ -83,6 +97,10 @@ class Layout:
         Returns the label of a country code; raises InputError where it is unknown.
     notes
         SQL condition by note: the note is taken down, with the number of rows, where the condition holds.
+    tidy_drop
+        Which rows of the tidy table are left out.
+    drop_unknown
+        Leave out rows of unknown countries, and count them.
     """
 
     select: Mapping[str, str]
@@ -95,16 +113,18 @@ class Layout:
     skip: int = 0
     resolve: Callable[[str], str] = field(default=lambda code: country(code).iso3)
     notes: Mapping[str, str] = field(default_factory=dict[str, str])
+    tidy_drop: Drop | None = None
+    drop_unknown: bool = False
 
 
 def number(column: str, *, absent: bool = True, negative: bool = False) -> Check:
     """Expect a finite number; empty and NA are absent numbers where ``absent``."""
     name = quoted(column)
-    bad = f"coalesce(NOT isfinite(try_cast(trim({name}) AS DOUBLE)), true)"
+    bad = f"coalesce(NOT isfinite(try_cast({name} AS DOUBLE)), true)"
     if not negative:
-        bad = f"({bad} OR try_cast(trim({name}) AS DOUBLE) < 0)"
+        bad = f"({bad} OR try_cast({name} AS DOUBLE) < 0)"
     if absent:
-        bad = f"(coalesce(trim({name}), '') NOT IN ('', 'NA') AND {bad})"
+        bad = f"({bad} AND coalesce(trim({name}::VARCHAR), '') NOT IN ('', 'NA'))"
     words = "a number" if negative else "a number of zero or more"
     return Check(column, bad, words + (" (or NA where it is absent)" if absent else ""))
 
@@ -120,9 +140,9 @@ def year(column: str) -> Check:
     )
 
 
-def digits(column: str, least: int, most: int) -> Check:
-    """Expect a code of so many digits."""
-    words = f"{least} digits" if least == most else f"{least} to {most} digits"
+def digits(column: str, least: int, most: int, *, hint: str = "") -> Check:
+    """Expect a code of so many digits; the hint says how to mend it."""
+    words = (f"{least} digits" if least == most else f"{least} to {most} digits") + hint
     return Check(
         column,
         f"NOT regexp_full_match(coalesce(trim({quoted(column)}), ''), '[0-9]{{{least},{most}}}')",
@@ -178,32 +198,60 @@ def add_delimited(reading: Reading, path: Path, label: str, layout: Layout, enco
     columns = [*header, *(["_trailing"] if trailing else [])]
     _require_whole(path, label, header, layout)
     spec = ", ".join(f"{literal(c)}: 'VARCHAR'" for c in columns)
-    connection = reading.connection
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM read_csv({literal(str(path))}, columns = {{{spec}}}, "
+    raw = reading.folder / "raw.parquet"
+    text = (
+        f"read_csv({literal(str(path))}, columns = {{{spec}}}, "
         f"auto_detect = false, header = true, skip = {layout.skip}, delim = {literal(layout.delimiter)}, "
         f"quote = {literal(layout.quote)}, escape = {literal(layout.quote)}, encoding = {literal(encoding)}, "
-        "strict_mode = true, null_padding = false, max_line_size = 1000000, buffer_size = 8000000)"
+        f"strict_mode = true, null_padding = false, max_line_size = {reading.block_bytes // 8}, "
+        f"buffer_size = {reading.block_bytes})"
     )
     try:
-        mapping = _check(reading, label, layout)
-        _keep(reading, label, layout, mapping)
+        reading.run(f"COPY (SELECT * FROM {text}) TO {literal(str(raw))} (FORMAT parquet)", "read")
+        table = f"read_parquet({literal(str(raw))}, file_row_number = true)"
+        rows = f"SELECT * EXCLUDE file_row_number, file_row_number + {layout.skip + 2} AS _line FROM {table}"
+        add_rows(reading, rows, label, layout)
     except duckdb.Error as error:
         raise DataError(_csv_words(label, layout, columns, error)) from error
+    finally:
+        raw.unlink(missing_ok=True)
+
+
+def add_rows(reading: Reading, rows: str, label: str, layout: Layout, *, unit: str = "line") -> None:
+    """Check raw rows and keep them as the next part of the tidy table.
+
+    Parameters
+    ----------
+    rows
+        SQL that selects the raw columns, and ``_line``: where a row stands in the file.
+    label
+        How messages call the file.
+    unit
+        What ``_line`` counts: ``line`` or ``row``.
+
+    Raises
+    ------
+    DataError
+        If cells are at fault: every fault with its line and column.
+    """
+    reading.connection.execute(f"CREATE OR REPLACE TEMP VIEW raw AS {rows}")
+    mapping, left = _check(reading, label, layout, unit)
+    _keep(reading, label, layout, mapping, left)
+
+
+def first_lines(path: Path, encoding: str, count: int) -> list[str]:
+    """Return the first lines of a file, unpacked or gzip, with their line ends; what lacks is empty."""
+    opened = gzip.open(path, "rt", encoding=encoding) if _packed(path) else path.open(encoding=encoding)
+    with cast("TextIO", opened) as handle:
+        return [handle.readline().removeprefix("\ufeff") for _ in range(count)]
 
 
 def _header(path: Path, label: str, layout: Layout, encoding: str) -> tuple[list[str], bool]:
     """Return the column names, and whether data lines end with one more, empty field than the header."""
-
-    def opened() -> TextIO:
-        packed = _packed(path)
-        return cast("TextIO", gzip.open(path, "rt", encoding=encoding) if packed else path.open(encoding=encoding))
-
-    with opened() as handle:
-        lines = [handle.readline() for _ in range(layout.skip + 2)]
+    lines = first_lines(path, encoding, layout.skip + 2)
     if not lines[layout.skip].strip():
         raise DataError(f"{label}, line {layout.skip + 1}: there is no header; expected {', '.join(layout.required)}")
-    header = list(fields_of(lines[layout.skip].removeprefix("﻿"), layout.delimiter))
+    header = list(fields_of(lines[layout.skip], layout.delimiter))
     first = fields_of(lines[layout.skip + 1], layout.delimiter) if lines[layout.skip + 1].strip() else ()
     if not first:
         raise DataError(f"{label} ends after its header: it is cut off; download it again")
@@ -238,8 +286,8 @@ def _require_whole(path: Path, label: str, header: Sequence[str], layout: Layout
     )
 
 
-def _check(reading: Reading, label: str, layout: Layout) -> dict[str, dict[str, str]]:
-    """Count faults and dropped rows in one pass; return the label of each country code by raw column."""
+def _check(reading: Reading, label: str, layout: Layout, unit: str) -> tuple[dict[str, dict[str, str]], int]:
+    """Count faults and dropped rows in one pass; return the label of each country code by raw column, and rows left."""
     kept = " AND ".join(f"NOT coalesce({d.where}, false)" for d in layout.drops) or "true"
     raw_columns = list(dict.fromkeys(layout.countries.values()))
     parts = ["count(*)"]
@@ -250,11 +298,12 @@ def _check(reading: Reading, label: str, layout: Layout) -> dict[str, dict[str, 
     parts += [f"count(*) FILTER (WHERE {kept} AND {c.bad})" for c in layout.checks]
     parts += [f"count(*) FILTER (WHERE {kept} AND {n})" for n in layout.notes.values()]
     parts += [f"list(DISTINCT coalesce(trim({quoted(c)}), '')) FILTER (WHERE {kept})" for c in raw_columns]
-    found = reading.query(f"SELECT {', '.join(parts)} FROM raw")[0]
+    found = reading.ask(f"SELECT {', '.join(parts)} FROM raw", "check")[0]
     reading.count(int(found[0]))
-    at = 1
+    at, left = 1, int(found[0])
     for drop in layout.drops:
         reading.drop(drop.reason, int(found[at]))
+        left -= int(found[at])
         at += 1
     faulty = [c for k, c in enumerate(layout.checks) if found[at + k]]
     total = sum(int(found[at + k]) for k in range(len(layout.checks)))
@@ -272,7 +321,16 @@ def _check(reading: Reading, label: str, layout: Layout) -> dict[str, dict[str, 
                 mapping[column][code] = layout.resolve(code)
             except InputError:
                 strangers.append((column, code))
-    problems = _located(reading, layout, kept, faulty, strangers)
+    if layout.drop_unknown and strangers:
+        unknown = " OR ".join(f"coalesce(trim({quoted(c)}), '') = {literal(code)}" for c, code in strangers)
+        lost = int(reading.query(f"SELECT count(*) FROM raw WHERE {kept} AND ({unknown})")[0][0])
+        reading.drop("unknown countries", lost)
+        left -= lost
+        strangers = []
+    renamed = sorted({f"{k} is {v}" for found in mapping.values() for k, v in found.items() if len(k) == 3 and k != v})
+    if any(name[0].isalpha() for name in renamed):
+        reading.note("labels of countries: " + ", ".join(name for name in renamed if name[0].isalpha()))
+    problems = _located(reading, layout, kept, faulty, strangers, unit)
     if problems:
         missing = total + len(strangers) - len(problems)
         if missing > 0:
@@ -280,34 +338,44 @@ def _check(reading: Reading, label: str, layout: Layout) -> dict[str, dict[str, 
         raise_all(
             DataError, f"{label} cannot be used; correct these cells, or download it again", problems, most=_MOST + 1
         )
-    return mapping
+    return mapping, left
 
 
 def _located(
-    reading: Reading, layout: Layout, kept: str, faulty: Sequence[Check], strangers: Sequence[tuple[str, str]]
+    reading: Reading,
+    layout: Layout,
+    kept: str,
+    faulty: Sequence[Check],
+    strangers: Sequence[tuple[str, str]],
+    unit: str,
 ) -> list[str]:
     """Find the lines of the first faults."""
     wanted = [(c.column, c.bad, c.expected) for c in faulty]
     wanted += [
-        (column, f"coalesce(trim({quoted(column)}), '') = {literal(code)}", f"a country code, but '{code}' is unknown")
+        (column, f"coalesce(trim({quoted(column)}), '') = {literal(code)}", _unknown(code))
         for column, code in strangers[:_MOST]
     ]
     out: list[tuple[int, str]] = []
     for column, bad, expected in wanted:
         least = _MOST if not expected.startswith("a country") else 1
         rows = reading.query(
-            f"SELECT _line, {quoted(column)} "
-            f"FROM (SELECT row_number() OVER () + {layout.skip + 1} AS _line, * FROM raw) "
-            f"WHERE {kept} AND {bad} ORDER BY _line LIMIT {least}"
+            f"SELECT _line, {quoted(column)} FROM raw WHERE {kept} AND {bad} ORDER BY _line LIMIT {least}"
         )
         for line, cell in rows:
             seen = "nothing" if cell is None else f"'{str(cell).strip()}'"
-            out.append((int(line), f"line {line}, column {column}: {seen}; expected {expected}"))
+            out.append((int(line), f"{unit} {line}, column {column}: {seen}; expected {expected}"))
     return [text for _, text in sorted(out)[:_MOST]]
 
 
-def _keep(reading: Reading, label: str, layout: Layout, mapping: Mapping[str, Mapping[str, str]]) -> None:
-    """Write the tidy rows as the next part."""
+def _unknown(code: str) -> str:
+    near = did_you_mean(code, [known.iso3 for known in countries()]) if code.isalpha() else ""
+    return f"a country code, but '{code}' is unknown{near}"
+
+
+def _keep(
+    reading: Reading, label: str, layout: Layout, mapping: Mapping[str, Mapping[str, str]], expected: int
+) -> None:
+    """Write the tidy rows as the next part, of so many that are expected before the last are dropped."""
     connection = reading.connection
     joins, labels = "", dict[str, str]()
     for k, (tidy, column) in enumerate(layout.countries.items()):
@@ -320,10 +388,16 @@ def _keep(reading: Reading, label: str, layout: Layout, mapping: Mapping[str, Ma
         labels[tidy] = f"code_{k}.label"
     kept = " AND ".join(f"NOT coalesce({d.where}, false)" for d in layout.drops) or "true"
     columns = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in {**labels, **layout.select}.items())
-    reading.part(
-        f"SELECT {columns}, {literal(label)} AS _file, raw._line AS _line "
-        f"FROM (SELECT row_number() OVER () + {layout.skip + 1} AS _line, * FROM raw) AS raw{joins} WHERE {kept}"
-    )
+    drop = layout.tidy_drop
+    condition = f" WHERE NOT ({drop.where})" if drop else ""
+    rows = f"SELECT {columns}, {literal(label)} AS _file, raw._line AS _line FROM raw{joins} WHERE {kept}"
+    # The raw rows stream past the small tables of codes, in the order of the file; the optimizer may turn that round.
+    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+    part = reading.part(f"SELECT * FROM ({rows}){condition}", step="keep")
+    connection.execute("RESET disabled_optimizers")
+    if drop:
+        written = int(reading.query(f"SELECT count(*) FROM read_parquet({literal(str(part))})")[0][0])
+        reading.drop(drop.reason, expected - written)
 
 
 def _csv_words(label: str, layout: Layout, columns: Sequence[str], error: duckdb.Error) -> str:

@@ -12,10 +12,11 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -59,11 +60,27 @@ class Reading:
         The source.
     edition, evidence
         What was recognised, and by what.
+    inside
+        Where the folder of the parts is made; among the system's temporary files by default.
+    progress
+        Called as ``progress(step, share)`` when a step of what takes long begins, with share 0, and while it goes on.
     """
 
-    def __init__(self, peek: Peek, info: SourceInfo, edition: str, evidence: Sequence[str]) -> None:
-        self.peek = peek
-        self._folder = tempfile.TemporaryDirectory(prefix="counterpoise-")
+    block_bytes = 8_000_000
+    """Text that one core splits into cells at a time; a line is at most an eighth of it."""
+
+    def __init__(
+        self,
+        peek: Peek,
+        info: SourceInfo,
+        edition: str,
+        evidence: Sequence[str],
+        *,
+        inside: Path | None = None,
+        progress: Callable[[str, float], None] | None = None,
+    ) -> None:
+        self.peek, self._progress = peek, progress
+        self._folder = tempfile.TemporaryDirectory(prefix=".counterpoise-" if inside else "counterpoise-", dir=inside)
         self.folder = Path(self._folder.name)
         self.connection = duckdb.connect()
         # Rows keep the order of the file, so that a fault can be named by its line.
@@ -74,6 +91,8 @@ class Reading:
             self.close()
             raise InputError(f"{MEMORY_VARIABLE} is '{memory}'; expected a size, as 2GB or 700MB") from error
         self.connection.execute(f"SET temp_directory = {literal(str(self.folder / 'spill'))}")
+        # DuckDB tells its progress when asked, and draws no bar on standard output, where data belong.
+        self.connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
         self.parts: list[Path] = []
         self._dropped: dict[str, int] = {}
         self._notes: list[str] = []
@@ -130,10 +149,10 @@ class Reading:
         """Record the unit where the file states it."""
         self._provenance = replace(self._provenance, unit=text)
 
-    def part(self, select: str) -> Path:
+    def part(self, select: str, *, step: str = "") -> Path:
         """Keep the rows of a query as the next part of the tidy table."""
         path = self.folder / f"part-{len(self.parts):05d}.parquet"
-        self.connection.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+        self.run(f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet)", step)
         self.parts.append(path)
         return path
 
@@ -198,6 +217,35 @@ class Reading:
         """Return the rows of a query."""
         return self.connection.execute(sql).fetchall()
 
+    def ask(self, sql: str, step: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query that takes long; see `run`."""
+        self.run(sql, step)
+        return self.connection.fetchall()
+
+    def run(self, sql: str, step: str) -> None:
+        """Execute SQL that takes long, and tell how far it is, in tenths."""
+        if self._progress is None or not step:
+            self.connection.execute(sql)
+            return
+        tell, done = self._progress, Event()
+        tell(step, 0.0)
+
+        def watch() -> None:
+            told = 0
+            while not done.wait(1.0):
+                tenths = int(self.connection.query_progress() // 10)
+                if told < tenths < 10:
+                    told = tenths
+                    tell(step, tenths / 10)
+
+        watcher = Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            self.connection.execute(sql)
+        finally:
+            done.set()
+            watcher.join()
+
     def finish(self, key: Sequence[str]) -> None:
         """Count the table and check that no key repeats.
 
@@ -214,9 +262,10 @@ class Reading:
                 + "".join(f"; {d.rows} dropped: {d.reason}" for d in self.provenance.dropped)
             )
         # Grouping numbers is several times faster than grouping words: only where hashes meet are keys compared.
-        self.connection.execute(
+        self.run(
             f"CREATE OR REPLACE TEMP TABLE met AS SELECT hash({columns}) AS h FROM {self.relation} "
-            "GROUP BY h HAVING count(*) > 1"
+            "GROUP BY h HAVING count(*) > 1",
+            "keys",
         )
         repeated = (
             self.query(

@@ -109,7 +109,11 @@ def _show(store: TradeStore, as_json: bool) -> None:
     for row in rows:
         if row["missing_importers"]:
             say(f"{row['year']}: no imports of {', '.join(row['missing_importers'])}; absent, not zero.")
-        for reason, count in row["rows_dropped"].items():
-            say(f"{row['year']}: {count:,} lines left out, {reason}.")
-        if not row["last_line_ended"]:
-            say(f"{row['year']}: the file ended without a line end; compare its size with the publisher's.")
+    # What is left out and noted is of a file, which may hold several years.
+    for source, found in {row["source"]["sha256"]: row for row in rows}.items():
+        years = [str(row["year"]) for row in rows if row["source"]["sha256"] == source]
+        place = f"{found['source']['file']} ({', '.join(years)})"
+        for reason, count in found["rows_dropped"].items():
+            say(f"{place}: {count:,} lines left out, {reason}.")
+        for note in found.get("notes", ()):
+            say(f"{place}: {note}.")

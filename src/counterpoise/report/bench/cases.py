@@ -21,6 +21,7 @@ from counterpoise.data.sources import locate_sources
 from counterpoise.model import ElasticLabour
 from counterpoise.report.bench.opponents import gegravity_run, nested_loops, scipy_root
 from counterpoise.report.bench.prepared import Prepared
+from counterpoise.report.bench.store import prepare_cold, prepare_import, prepare_warm
 from counterpoise.report.replication import canada_japan, conditional_prices, liberation_day_world
 from counterpoise.solver import elasticity_draws, gradient, rebase, solve, solve_batch
 from counterpoise.solver.lanes import device
@@ -343,6 +344,9 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Path | None], Prepared], str, float]] =
     "liberation-day-ek": (_liberation_day, "194 countries, scale economies, elastic labour", 5.0),
     "gegravity-2006": (_gravity, "agreement CAN-JPN, conditional equilibrium", float("nan")),
     "fresh-process": (_fresh, "first call of a fresh process, warm cache of compiled code", 3000.0),
+    "store-import": (prepare_import, "BACI 2024 by HS6, checked and put into the trade store", 60_000.0),
+    "store-cold": (prepare_cold, "a pair and its products from the trade store, a new process", 2000.0),
+    "store-warm": (prepare_warm, "a pair and its products from the trade store, open", 300.0),
     "products": (_products, "duty on single HS6 lines, all countries, after loading", 10_000.0),
 }
 """Cases: how to prepare them, what they are, and the time aimed at in milliseconds on two cores."""

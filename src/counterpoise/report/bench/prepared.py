@@ -17,7 +17,8 @@ class Prepared:
 
     ``sweep_bytes`` is what one evaluation of the equilibrium map must read at the least, ``sweeps`` reads their
     number off an answer; together they give the time that memory alone would take.
-    ``most_repeats`` limits the timed runs of long cases.
+    ``most_repeats`` limits the timed runs of long cases. ``peaks_mb`` tells the peak memory of our run and of the
+    opponent's, MB, where each runs in a process of its own.
     """
 
     size: str
@@ -28,3 +29,4 @@ class Prepared:
     sweep_bytes: int = 0
     sweeps: Callable[[Any], int] | None = None
     most_repeats: int = 1000
+    peaks_mb: Callable[[], tuple[float, float]] | None = None

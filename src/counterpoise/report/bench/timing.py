@@ -53,7 +53,8 @@ def measure(
     One row per case: case, what, size, prepare_s (data and opponents made ready), first_ms (compiling or the cache of
     what was compiled included), warm_ms, median_ms, processor_ms (all threads, mean of the runs), aim_ms, opponent,
     opponent_ms, ratio (opponent over ours), sweeps, memory_bound_ms (bytes the sweeps must read over the measured
-    bandwidth), of_limit (that over ours), peak_mb of the process so far, machine.
+    bandwidth), of_limit (that over ours), peak_mb of the process so far or, where ours and the opponent run in
+    processes of their own, of ours alone, with opponent_peak_mb; load of the machine when the case ended, machine.
 
     Raises
     ------
@@ -79,7 +80,10 @@ def measure(
         case = prepare(sources)
         ready = time.perf_counter() - began
         row = {"case": name, "what": what, "prepare_s": ready, **_timed(case, repeats, speed), "aim_ms": aim}
-        rows.append(row | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+        peak, other = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, float("nan")
+        if case.peaks_mb is not None:
+            peak, other = case.peaks_mb()
+        rows.append(row | {"peak_mb": peak, "opponent_peak_mb": other, "load": os.getloadavg()[0]})
     frame = pd.DataFrame(rows)
     frame["machine"] = machine(speed)
     return frame
@@ -160,9 +164,9 @@ def markdown(table: pd.DataFrame) -> str:
 
     head = (
         "| case | size | times faster than | ratio | aim met by | ours, ms | aim, ms | median, ms | processor, ms | "
-        "first call, ms | share of the limit of memory | peak so far, MB |"
+        "first call, ms | share of the limit of memory | peak so far, MB | load |"
     )
-    lines = [f"Machine: {table['machine'].iloc[0]}.", "", head, "|---|---|---|" + "---:|" * 9]
+    lines = [f"Machine: {table['machine'].iloc[0]}.", "", head, "|---|---|---|" + "---:|" * 10]
     for row in table.to_dict("records"):
         aim = float(row["aim_ms"])
         cells = [
@@ -177,7 +181,13 @@ def markdown(table: pd.DataFrame) -> str:
             number(row["processor_ms"]),
             number(row["first_ms"], 0),
             "–" if not np.isfinite(float(row["of_limit"])) else f"{100 * float(row['of_limit']):.0f} %",
-            number(row["peak_mb"], 0),
+            number(row["peak_mb"], 0)
+            + (
+                ""
+                if np.isnan(float(row["opponent_peak_mb"]))
+                else f" alone; opponent {number(row['opponent_peak_mb'], 0)}"
+            ),
+            number(row["load"]),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Sections and levels of the Harmonized System: how a six-digit code is read more coarsely.
+"""Levels of the Harmonized System: how a six-digit code is read more coarsely.
 
 HS codes are strings: ``"0306"`` is a heading, ``306`` is nothing.
 """
@@ -8,34 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from counterpoise.core.errors import InputError, did_you_mean, raise_all
-from counterpoise.data.codes.tables import read_codes
+from counterpoise.data.codes import section_of
 from counterpoise.data.concordance import hs_sector
 
-__all__ = ["LEVELS", "SECTIONS", "UNPLACED", "level_of", "require_codes", "section_of"]
-
-SECTIONS: tuple[tuple[str, int, int, str], ...] = tuple(
-    (row["section"], int(row["first_chapter"]), int(row["last_chapter"]), row["name"])
-    for row in read_codes("hs_sections")
-)
-"""Sections of the Harmonized System: number, first and last chapter, short name."""
+__all__ = ["LEVELS", "UNPLACED", "level_of", "require_codes"]
 
 LEVELS = ("hs6", "hs4", "hs2", "section", "sector")
 """Levels at which trade by six digits can be added up."""
 
 UNPLACED = "other"
 """What belongs to no section: the special chapters 98 and 99."""
-
-
-def section_of(chapter: str) -> str:
-    """Return the section of an HS chapter; an empty string for the special chapters 98 and 99 and for pools.
-
-    Examples
-    --------
-    >>> section_of("30"), section_of("77")
-    ('VI', 'XV')
-    """
-    number = int(chapter) if chapter.isdigit() else 0
-    return next((roman for roman, first, last, _ in SECTIONS if first <= number <= last), "")
 
 
 def level_of(hs6: str, level: str) -> str:
