@@ -94,6 +94,7 @@ def closing_of(
     only_scenario: bool = False,
     restraint: bool = False,
     cost: str = "central",
+    obstacles: str = "scenario",
     world: World | None = None,
 ) -> Closing:
     """Return what a scenario asks, ready to be searched.
@@ -108,7 +109,7 @@ def closing_of(
         (`counterpoise.core.horizon_elasticity`). None: the long run.
     only
         Ids of the only levers to use, or kinds of them (``"tariff cut"``); all by default.
-    only_scenario, restraint
+    only_scenario, restraint, obstacles
         As in `counterpoise.policy.levers_from_scenario`.
     cost
         Bound of the levers' cost curves: ``"low"``, ``"central"`` (default) or ``"high"``.
@@ -125,7 +126,7 @@ def closing_of(
     chosen.choice.require_levers("a package")
     world = scenario_world(chosen) if world is None else world
     pair, end = pair_of(chosen, world), cost_case(cost)
-    levers = levers_from_scenario(chosen, world, only_scenario=only_scenario, restraint=restraint)
+    levers = levers_from_scenario(chosen, world, only_scenario=only_scenario, restraint=restraint, obstacles=obstacles)
     levers = levers_costing(levers, end)
     problems: list[str] = []
     if only is not None:
@@ -197,6 +198,7 @@ def close_scenario(
     only_scenario: bool = False,
     restraint: bool = False,
     cost: str = "central",
+    obstacles: str = "scenario",
     welfare_floors: Mapping[str, float] | None = None,
     third_party_limits: Mapping[str, float] | None = None,
     turnover_floor_usd: float | None = None,
@@ -208,7 +210,7 @@ def close_scenario(
 
     Parameters
     ----------
-    scenario, by, only, only_scenario, restraint, cost
+    scenario, by, only, only_scenario, restraint, cost, obstacles
         As in `closing_of`.
     target
         As in `target_of`.
@@ -219,7 +221,15 @@ def close_scenario(
 
     began = time.perf_counter()
     asked = target_of(target)
-    closing = closing_of(scenario, by=by, only=only, only_scenario=only_scenario, restraint=restraint, cost=cost)
+    closing = closing_of(
+        scenario,
+        by=by,
+        only=only,
+        only_scenario=only_scenario,
+        restraint=restraint,
+        cost=cost,
+        obstacles=obstacles,
+    )
     search = closing.search(
         welfare_floors=welfare_floors,
         third_party_limits=third_party_limits,

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any, cast
 
 from counterpoise.core import Shock, World
-from counterpoise.core.errors import InputError
+from counterpoise.core.errors import InputError, did_you_mean
 from counterpoise.data.concordance import goods_sectors
 from counterpoise.policy.costs import CostCase, CostCurve
 from counterpoise.policy.levers import (
@@ -32,6 +32,9 @@ from counterpoise.scenario import Scenario, compile_scenario, schema
 from counterpoise.scenario.schema import Obstacle, Purchase, Tariff
 
 __all__ = ["background_of", "levers_at", "levers_costing", "levers_from_scenario", "pair_of", "passed_over"]
+
+OBSTACLE_SOURCES = ("scenario", "report")
+"""Where the obstacles that can be removed come from."""
 
 PROGRAMME_BOUND = 0.4
 """Largest share of the price that a programme pays where the scenario names no bound: own assumption."""
@@ -78,6 +81,7 @@ def levers_from_scenario(
     restraint: bool = False,
     programme_bound: float = PROGRAMME_BOUND,
     removal_part: float = REMOVAL_PART,
+    obstacles: str = "scenario",
 ) -> tuple[Lever, ...]:
     """Return the levers of the country that sells more: what it can buy from the other, and on what terms.
 
@@ -93,6 +97,9 @@ def levers_from_scenario(
         Largest share of the price where the scenario names no bound.
     removal_part
         Cost a year of taking an obstacle away, over what it costs traders a year today.
+    obstacles
+        ``"scenario"``: those that the scenario names. ``"report"``: those that
+        `counterpoise.friction.friction_report` finds for the pair, by sector, in their place.
 
     Returns
     -------
@@ -103,8 +110,11 @@ def levers_from_scenario(
     Raises
     ------
     InputError
-        If the scenario names no pair, or no lever is left.
+        If the scenario names no pair, no lever is left, or ``obstacles`` is neither of the two.
     """
+    if obstacles not in OBSTACLE_SOURCES:
+        hint = did_you_mean(obstacles, OBSTACLE_SOURCES) or ";"
+        raise InputError(f"obstacles is '{obstacles}'{hint} expected scenario or report")
     seller, buyer = pair_of(scenario, world)
     found: list[Lever] = []
     covered: set[str] = set()
@@ -112,7 +122,9 @@ def levers_from_scenario(
         if isinstance(measure, Purchase) and measure.buyer == seller and measure.seller == buyer and measure.enabled:
             found.append(_programme(scenario, world, measure))
             covered |= set(found[-1].touched)
-    for measure in scenario.measure:
+    if obstacles == "report":
+        found += _reported(scenario, world, seller, buyer, removal_part)
+    for measure in scenario.measure if obstacles == "scenario" else ():
         if isinstance(measure, Obstacle) and _is_lever(measure, seller, buyer):
             found.append(_removal(scenario, world, measure, seller, buyer, removal_part))
     found += [_listed(entry) for entry in scenario.lever if entry.enabled]
@@ -158,6 +170,27 @@ def passed_over(scenario: Scenario, world: World) -> tuple[str, ...]:
 
 def _named(measure: Obstacle) -> set[str]:
     return {*measure.origins, *measure.destinations}
+
+
+def _reported(
+    scenario: Scenario, world: World, seller: str, buyer: str, removal_part: float
+) -> tuple[ObstacleRemoval, ...]:
+    """Return a lever for every obstacle that the friction report finds for what ``buyer`` sells to ``seller``."""
+    from counterpoise.friction import friction_report
+    from counterpoise.policy.obstacle_levers import obstacle_levers
+
+    there = world.flow.sel(origin=buyer, destination=seller)
+    duty = world.tariff_rate.sel(origin=buyer, destination=seller)
+    traded = [s for s in goods_sectors() if s in world.sectors and float(there.sel(sector=s)) > 0]
+    report = friction_report(
+        buyer,
+        seller,
+        traded,
+        as_of=scenario.as_of,
+        flow_usd={s: float(there.sel(sector=s)) for s in traded},
+        tariff_rate={s: float(duty.sel(sector=s)) for s in traded},
+    )
+    return obstacle_levers(world, report, cost_share=removal_part)
 
 
 def levers_at(levers: Sequence[Lever], on: date) -> tuple[Lever, ...]:

@@ -131,6 +131,7 @@ def path_to(
     third_party_limits: Mapping[str, float] | None = None,
     objective: Objective | str = "fiscal",
     cost: str = "central",
+    obstacles: str = "scenario",
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Return the cheapest package of every year, with targets that rise evenly to the last one.
@@ -146,7 +147,7 @@ def path_to(
         In the last year, as in `counterpoise.policy.target_of`.
     first, last
         Years; the first is the one after the scenario's day by default.
-    only_scenario, welfare_floors, third_party_limits, objective, cost
+    only_scenario, welfare_floors, third_party_limits, objective, cost, obstacles
         As in `counterpoise.policy.close_scenario`.
     progress
         Called with years done and years in all.
@@ -171,7 +172,7 @@ def path_to(
     for done, year in enumerate(range(begin, last + 1)):
         if progress is not None:
             progress(done, count)
-        closing = closing_of(chosen, by=date(year, 12, 31), only_scenario=only_scenario, cost=cost)
+        closing = closing_of(chosen, by=date(year, 12, 31), only_scenario=only_scenario, cost=cost, obstacles=obstacles)
         search = closing.search(
             welfare_floors=welfare_floors, third_party_limits=third_party_limits, objective=objective
         )

@@ -307,7 +307,7 @@ def require_unique(world: World) -> None:
     raise_all(
         InputError,
         "the equilibrium need not be unique (Kucheryavyy, Lyn and Rodriguez-Clare 2023); to search for all of them use "
-        "counterpoise.solver.equilibria",
+        "counterpoise.solver.equilibria, or counterpoise simulate --equilibria 32",
         problems,
     )
 

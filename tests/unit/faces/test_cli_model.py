@@ -15,6 +15,7 @@ from counterpoise.faces.cli.app import app
 from counterpoise.policy import close_gap
 from counterpoise.scenario import scenario_world
 from tests.unit.policy.small import small_world
+from tests.unit.solver.test_fallbacks import twins
 
 SCENARIO = """
 schema = 1
@@ -38,6 +39,12 @@ origins = ["BBB"]
 destinations = ["AAA"]
 sectors = "all"
 ave = 0.1
+"""
+
+TWINS = """
+schema = 1
+name = "twins"
+world = "{world}"
 """
 
 
@@ -162,3 +169,21 @@ def test_the_published_schema_holds_the_model() -> None:
     assert schema["properties"]["model"]
     names = schema["$defs"]["Model"]["properties"]["technology"]["enum"]
     assert names == ["input_output", "multi_sector", "one_sector", "fixed_varieties", "distribution_margin"]
+
+
+def test_several_equilibria_are_searched_for_and_all_shown(tmp_path: Path) -> None:
+    twins(1.8).save(tmp_path / "small.parquet")
+    path = tmp_path / "twins.toml"
+    path.write_text(TWINS.format(world=tmp_path / "small.parquet"), encoding="utf-8")
+    refused = call("simulate", str(path))
+    assert refused.exit_code == 2
+    assert "counterpoise.solver.equilibria" in refused.output
+    document = json.loads(call("simulate", str(path), "--equilibria", "12", "--json").stdout)
+    assert document["unique_by_theory"] is False
+    assert len(document["equilibria"]) == 3
+    assert sum(row["met"] for row in document["equilibria"]) + document["failed"] == 12
+    assert max(row["max_residual"] for row in document["equilibria"]) <= 1e-9
+    told = call("simulate", str(path), "--equilibria", "12", "-o", str(tmp_path / "out"))
+    assert "no. 3" in told.stdout
+    assert "not unique by theory" in told.stderr
+    assert (tmp_path / "out" / "equilibria.csv").is_file()

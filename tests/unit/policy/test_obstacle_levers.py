@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from counterpoise.core import Shock, World
-from counterpoise.core.errors import LabelError
+from counterpoise.core.errors import InputError, LabelError
 from counterpoise.data import load_world
 from counterpoise.friction import FrictionReport, friction_report, removal_shock
 from counterpoise.policy.mixture import shock_with
@@ -59,3 +59,33 @@ def test_a_report_of_another_world_is_refused(world: World) -> None:
     outside = friction_report("VNM", "RUS", ["food"])
     with pytest.raises(LabelError, match="the world has no country 'VNM'"):
         obstacle_levers(world, outside)
+
+
+def test_a_package_takes_the_obstacles_that_the_report_finds() -> None:
+    from counterpoise.data.concordance import goods_sectors
+    from counterpoise.policy import closing_of
+    from counterpoise.policy.from_scenario import levers_costing
+    from counterpoise.scenario import load_scenario, scenario_world
+
+    scenario = load_scenario("valdai-2025")
+    world = scenario_world(scenario)
+    there = world.flow.sel(origin="IND", destination="RUS")
+    duty = world.tariff_rate.sel(origin="IND", destination="RUS")
+    traded = [s for s in goods_sectors() if float(there.sel(sector=s)) > 0]
+    report = friction_report(
+        "IND",
+        "RUS",
+        traded,
+        as_of=scenario.as_of,
+        flow_usd={s: float(there.sel(sector=s)) for s in traded},
+        tariff_rate={s: float(duty.sel(sector=s)) for s in traded},
+    )
+    named = closing_of(scenario, world=world)
+    found = closing_of(scenario, world=world, obstacles="report")
+    removals = [lever for lever in found.levers if lever.kind == "obstacle removed"]
+    assert removals == list(levers_costing(obstacle_levers(world, report), "central"))
+    assert removals != [lever for lever in named.levers if lever.kind == "obstacle removed"]
+    others = [[v.id for v in closing.levers if v.kind != "obstacle removed"] for closing in (named, found)]
+    assert others[0] == others[1]
+    with pytest.raises(InputError, match=r"obstacles is 'reports'; did you mean 'report'\?"):
+        closing_of(scenario, world=world, obstacles="reports")

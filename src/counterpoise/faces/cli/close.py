@@ -70,6 +70,13 @@ def close(
     restraint: Annotated[
         bool, typer.Option("--restraint", help="Add restraint of the other side, such as buying less oil.")
     ] = False,
+    obstacles: Annotated[
+        str,
+        typer.Option(
+            metavar="scenario|report",
+            help="Obstacles that can be removed: the scenario's, or those that the friction report finds, by sector.",
+        ),
+    ] = "scenario",
     frontier: Annotated[
         int | None, typer.Option(metavar="N", help="Cost against closure at N points, and what it consists of.")
     ] = None,
@@ -123,12 +130,20 @@ def close(
     for words in () if chosen.pair is None else passed_over(chosen, world):
         say(words)
     closing = closing_of(
-        chosen, world=world, by=day, only=only, only_scenario=only_scenario, restraint=restraint, cost=cost
+        chosen,
+        world=world,
+        by=day,
+        only=only,
+        only_scenario=only_scenario,
+        restraint=restraint,
+        cost=cost,
+        obstacles=obstacles,
     )
     document: dict[str, Any] = {
         "scenario": chosen.name,
         "by": None if day is None else day.isoformat(),
         "cost_curves": closing.cost,
+        "obstacles": obstacles,
     }
     try:
         results = _Results(closing, wanted, limits, starts, seed, frontier, attribute, sensitivity)
@@ -153,6 +168,7 @@ def close(
                 last=2030 if day is None else day.year,
                 only_scenario=only_scenario,
                 cost=cost,
+                obstacles=obstacles,
                 progress=lambda k, n: tell("years", k, n),
                 **same,
             )

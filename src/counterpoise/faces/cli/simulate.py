@@ -15,7 +15,7 @@ from counterpoise.faces.cli.options import AsJson, AsOf, Closure, Model, Offline
 from counterpoise.faces.cli.show import bn, folder, number, print_json, print_table, say, write_table
 
 if TYPE_CHECKING:
-    from counterpoise.core import Solution
+    from counterpoise.core import Solution, World
     from counterpoise.scenario import CompiledScenario, Scenario
     from counterpoise.solver import ClosureComparison
 
@@ -34,6 +34,14 @@ def simulate(
     closures: Annotated[
         bool, typer.Option("--closures", help="Solve it under every closure of the deficits, side by side.")
     ] = False,
+    equilibria: Annotated[
+        int | None,
+        typer.Option(
+            "--equilibria",
+            metavar="STARTS",
+            help="Search for several equilibria, which strong scale economies allow, from so many starts.",
+        ),
+    ] = None,
     mobility: Annotated[
         float | None,
         typer.Option(
@@ -82,6 +90,9 @@ def simulate(
             f"--closures has no place beside technology '{choice.technology}', which does not take every closure; "
             "leave it out, or take another technology"
         )
+    if equilibria is not None:
+        _several(chosen, world, compiled, equilibria, seed=seed, rtol=rtol, as_json=as_json, output=output)
+        return
     solution = solve(world, compiled.shock, closure=chosen.closure, solver=chosen_solver, model=choice, rtol=rtol)
     compared = None
     if closures:
@@ -107,6 +118,61 @@ def simulate(
         _show(chosen, compiled, solution)
         if compared is not None:
             _show_closures(compared, list(dict.fromkeys(_subjects(chosen, solution))))
+
+
+def _several(
+    scenario: Scenario,
+    world: World,
+    compiled: CompiledScenario,
+    starts: int,
+    *,
+    seed: int,
+    rtol: float | None,
+    as_json: bool,
+    output: Path | None,
+) -> None:
+    """Search for every equilibrium of the scenario, and print or write them side by side."""
+    from counterpoise.core.reduction import one_sector_shock, one_sector_world
+    from counterpoise.model import labour_of
+    from counterpoise.solver import equilibria
+
+    choice, shock = scenario.choice, compiled.shock
+    if choice.tariffs_alone:
+        raise InputError(f"--equilibria has no place beside technology '{choice.technology}'; take another technology")
+    if choice.one_sector:
+        whole, world = world, one_sector_world(world, choice)
+        shock = one_sector_shock(whole, shock, world, choice)
+    found = equilibria(
+        world, shock, starts=starts, seed=seed, closure=scenario.closure, labour=labour_of(choice), rtol=rtol or 1e-9
+    )
+    table = found.table()
+    document = {
+        "scenario": scenario.name,
+        "starts": found.starts,
+        "failed": found.failed,
+        "unique_by_theory": found.unique_by_theory,
+        "equilibria": [
+            {"met": met, "max_residual": solution.max_residual, "closure": solution.closure}
+            for solution, met in zip(found.solutions, found.met, strict=True)
+        ],
+        "countries": table.to_dict("records"),
+    }
+    if output is not None:
+        write_table(output / "equilibria.csv", table)
+        say(f"wrote {output / 'equilibria.csv'}")
+    if as_json:
+        print_json(document)
+        return
+    wide = table.pivot(index="country", columns="equilibrium", values="welfare_pct").loc[list(world.countries)]
+    print_table(
+        "Real income in every equilibrium that was met, %; the first is nearest to the base year",
+        ["country", *(f"no. {number_} ({met} starts)" for number_, met in enumerate(found.met, start=1))],
+        [
+            [str(c), *(number(float(v), 3, sign=True) for v in row)]
+            for c, row in zip(wide.index, wide.to_numpy(), strict=True)
+        ],
+    )
+    say(repr(found))
 
 
 def simulation_json(
