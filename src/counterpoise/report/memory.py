@@ -135,7 +135,7 @@ def remember(key: str, out_dir: Path, answer: Remembered, *, cache: Path | None 
         for old in runs[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        return f"{place}: {error.strerror or error}"
+        return f"{error.filename or place}: {error.strerror or error}"
     return None
 
 

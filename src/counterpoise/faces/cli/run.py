@@ -52,7 +52,7 @@ def run(
         known = Remembered(story.sentences, story.headlines, jsonable(story.studies), story.finished)
         unkept = remember(key, target, known)
         if unkept is not None:
-            say(f"this answer is not kept for the next run, since the cache cannot be written ({unkept})")
+            say(f"this answer is not kept for the next run ({unkept}); it will be solved anew")
     if as_json:
         print_json(
             {
