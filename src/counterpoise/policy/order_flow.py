@@ -66,10 +66,11 @@ def scenario_purchases(scenario: Scenario, *, groups: Sequence[str] = ("order",)
     Raises
     ------
     InputError
-        If the scenario has no programme in these groups, or several pairs have one.
+        If the scenario has no programme in these groups, several pairs have one, or its model holds no programmes.
     NotConvergedError
         If there is no equilibrium.
     """
+    scenario.choice.require_levers("an order")
     pairs = {
         (m.buyer, m.seller)
         for m in scenario.measure

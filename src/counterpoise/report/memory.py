@@ -98,8 +98,8 @@ def recall(key: str, out_dir: Path, *, cache: Path | None = None) -> Remembered 
     return found
 
 
-def remember(key: str, out_dir: Path, answer: Remembered, *, cache: Path | None = None) -> bool:
-    """Keep what a run wrote; return False where the cache cannot be written, which harms nothing.
+def remember(key: str, out_dir: Path, answer: Remembered, *, cache: Path | None = None) -> str | None:
+    """Keep what a run wrote; return why it could not be kept, which harms nothing, or None where it is kept.
 
     Parameters
     ----------
@@ -134,9 +134,9 @@ def remember(key: str, out_dir: Path, answer: Remembered, *, cache: Path | None 
         runs = sorted((p for p in place.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime)
         for old in runs[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return f"{error.filename or place}: {error.strerror or error}"
+    return None
 
 
 def _place(cache: Path | None) -> Path:

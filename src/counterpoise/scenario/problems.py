@@ -48,6 +48,7 @@ _NESTED: dict[str, type[BaseModel]] = {
 }
 _COUNTRY_KEYS = ("origins", "destinations", "buyer", "seller", "countries", "origin", "destination", "payer")
 _CODE_KEYS = ("products", "except", "hs")
+_NUMBER_OR_TABLE = ("scale_elasticity", "margin_rate")
 _SELECTION = ("products", "sectors", "rates")
 _SELECTS_NOTHING = ("productivity", "labour", "demand", "opening")
 
@@ -198,6 +199,8 @@ def _walk(loc: tuple[int | str, ...]) -> tuple[type[BaseModel], str, tuple[str |
         if in_measures and isinstance(part, str) and part in _KINDS and len(key) == 2:
             model = _KINDS[part]
             in_measures = False
+            continue
+        if part in ("number", "table") and field in _NUMBER_OR_TABLE:
             continue
         key.append(part)
         if isinstance(part, int) or named_entry:

@@ -7,10 +7,11 @@ checked in `counterpoise.scenario.problems`, together with these types, so that 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StrictBool, Tag
 
 from counterpoise.core.choice import ModelChoice
 
@@ -69,6 +70,11 @@ def _number_or_range(value: object) -> object:
     return {"central": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _number_or_table(value: object) -> str:
+    """Say which of the two a value was meant to be."""
+    return "table" if isinstance(value, Mapping) else "number"
+
+
 Name = Annotated[str, Field(strict=True, min_length=1)]
 Slug = Annotated[str, Field(strict=True, pattern=SLUG_PATTERN)]
 Code = Annotated[str, Field(strict=True, pattern=HS_PATTERN)]
@@ -79,6 +85,9 @@ Rate = Annotated[float, Field(strict=True, gt=-1.0, le=MAX_RATE, allow_inf_nan=F
 Level = Annotated[float, Field(strict=True, ge=0.0, le=MAX_RATE, allow_inf_nan=False)]
 Factor = Annotated[float, Field(strict=True, gt=0.0, le=10.0, allow_inf_nan=False)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+NumberOrTable = Annotated[
+    Annotated[Number, Tag("number")] | Annotated[dict[str, Number], Tag("table")], Discriminator(_number_or_table)
+]
 Portion = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
 
 
@@ -399,13 +408,13 @@ class Model(_Part):
     scale_strength: Number | None = Field(
         default=None, description="Scale x trade elasticity in every sector, 0 to 1: 1 is Krugman (1980)."
     )
-    scale_elasticity: Number | dict[str, Number] | None = Field(
+    scale_elasticity: NumberOrTable | None = Field(
         default=None, description="Scale elasticity, by sector or one for all, instead of scale_strength."
     )
     value_added_share: Number | None = Field(
         default=None, description="Of the one sector: what producers do not spend on inputs; 1 by default."
     )
-    margin_rate: Number | dict[str, Number] | None = Field(
+    margin_rate: NumberOrTable | None = Field(
         default=None,
         description="Of a distribution_margin: share of spending that stays with distributors, for all or by country.",
         examples=[0.3, {"USA": 0.5}],

@@ -152,6 +152,18 @@ def test_labels_closure_and_horizon_of_a_model_are_checked(folder: Path) -> None
     assert "write the elasticity of that year here" in told
 
 
+def test_a_number_or_a_table_is_told_once(folder: Path) -> None:
+    table = '[model]\nscale_elasticity = "much"\nmargin_rate = { AAA = "x" }\nlabour_mobility = 1\n'
+    with pytest.raises(ScenarioError) as caught:
+        cp.load_scenario(file(folder, table, "types"))
+    told = [words.partition(": ")[2] for words in caught.value.problems]
+    assert told == [
+        "model.margin_rate: belongs to technology 'distribution_margin', not 'input_output'",
+        "model.margin_rate.AAA: 'x' is a string; expected a number; 0.25 is 25 %",
+        "model.scale_elasticity: 'much' is a string; expected a number; 0.25 is 25 %",
+    ]
+
+
 def test_closures_side_by_side_follow_the_model(folder: Path) -> None:
     done = call("simulate", file(folder), "--model", "one_sector", "--closures", "--json")
     assert done.exit_code == 0, done.output

@@ -67,3 +67,17 @@ def test_an_unknown_economy_is_named() -> None:
     done = runner.invoke(app, ["optimal", "USA", "--economy", "ossa-2041"])
     assert done.exit_code == 2
     assert "did you mean 'ossa-2014'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("optimal", "C0", "--starts", ""), ("nash", "C0", "C1"), ("cooperate", "C0", "C1")]
+)
+def test_every_answer_says_how_it_was_asked_and_found(world: Path, command: tuple[str, ...]) -> None:
+    done = runner.invoke(app, [*command, "--economy", str(world), "--cap", "0.1", "--floor", "0", "--json"])
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert (document["economy"], document["closure"], document["tie"]) == (str(world), "fixed_world_share", "line")
+    assert document["first_order_gap"] < 1e-6
+    assert document["sweeps"] > 0
+    assert len(document["countries"]) == 3
+    assert {row["destination"] for row in document["tariffs"]} <= {"C0", "C1"}

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from counterpoise.faces.cli.app import app
+from counterpoise.report import story
 from counterpoise.report.memory import FILES, KEPT, Remembered, fingerprint, recall, remember
-from counterpoise.scenario import load_scenario
+from counterpoise.report.story import StoryResult
+from counterpoise.scenario import Scenario, load_scenario
 
 ANSWER = Remembered(("One.",), ("Two.",), {"fund": {"mean_usd": 1.5}}, "2026-01-01T00:00:00+00:00")
 
@@ -23,7 +27,7 @@ def written(tmp_path: Path) -> Path:
 
 def test_what_was_written_is_written_again(written: Path, tmp_path: Path) -> None:
     assert recall("a", tmp_path / "again", cache=tmp_path) is None
-    assert remember("a", written, ANSWER, cache=tmp_path)
+    assert remember("a", written, ANSWER, cache=tmp_path) is None
     assert recall("a", tmp_path / "again", cache=tmp_path) == ANSWER
     for name in FILES:
         assert (tmp_path / "again" / name).read_bytes() == (written / name).read_bytes()
@@ -47,7 +51,28 @@ def test_the_oldest_runs_go(written: Path, tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_written_harms_nothing(written: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder", encoding="utf-8")
-    assert not remember("a", written, ANSWER, cache=tmp_path / "file")
+    told = remember("a", written, ANSWER, cache=tmp_path / "file")
+    assert told is not None
+    assert told.startswith(f"{tmp_path / 'file'}")
+
+
+def test_run_says_when_its_answer_cannot_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def quick(scenario: Scenario, out_dir: Path, *_: object, **__: object) -> StoryResult:
+        paths = [out_dir / name for name in FILES]
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("x", encoding="utf-8")
+        return StoryResult(("One.",), (), {}, paths[0], paths[1], paths[2], ANSWER.finished)
+
+    monkeypatch.setattr(story, "run_story", quick)
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    for cache, kept in ((tmp_path / "file", False), (tmp_path / "good", True)):
+        monkeypatch.setenv("COUNTERPOISE_CACHE", str(cache))
+        done = CliRunner().invoke(app, ["run", "oil-stop", "-o", str(tmp_path / "out")])
+        assert done.exit_code == 0, done.output
+        assert done.stdout.startswith("One.")
+        assert ("this answer is not kept for the next run" in done.stderr) != kept
+        assert (str(cache) in done.stderr) != kept
 
 
 def test_every_option_changes_the_fingerprint() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 
 import typer
 
@@ -13,6 +13,8 @@ from counterpoise.faces.cli.options import AsJson, Output, SourcesFolder
 from counterpoise.faces.cli.show import number, print_json, print_table, progress, say, write_table
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from counterpoise.core import Solution
     from counterpoise.policy.tariff_sweeps import Tie
     from counterpoise.solver.variants import Economy
@@ -86,20 +88,15 @@ def optimal_command(
         )
     document: dict[str, Any] = {
         "country": country,
-        **_setting(economy, bound, tie),
+        **_found(found, economy, bound, tie),
         "welfare_pct": found.welfare_pct,
         "in_force_pct": found.in_force_pct,
         "median_tariff_pct": found.median_tariff_pct,
         "lines": int(found.chosen.sum()),
         "at_bound": found.at_bound,
-        "first_order_gap": found.first_order_gap,
         "spread_pct": found.spread_pct,
         "starts": found.starts,
         "starts_settled": found.starts_settled,
-        "sweeps": found.sweeps,
-        "seconds": found.seconds,
-        "countries": found.solution.countries_table().to_dict("records"),
-        "tariffs": found.table().to_dict("records"),
     }
     summary = [
         f"{country}: welfare {number(found.welfare_pct, 3, sign=True)} % against the base year "
@@ -150,16 +147,11 @@ def nash_command(
     medians = {name: found.median_tariff_pct(name) for name in found.players}
     document: dict[str, Any] = {
         "players": list(found.players),
-        **_setting(economy, bound, tie),
+        **_found(found, economy, bound, tie),
         "welfare_pct": found.welfare_pct,
         "median_tariff_pct": medians,
         "gain_pct": found.gain_pct,
-        "first_order_gap": found.first_order_gap,
-        "sweeps": found.sweeps,
-        "seconds": found.seconds,
         "certificate_seconds": found.certificate_seconds,
-        "countries": found.solution.countries_table().to_dict("records"),
-        "tariffs": found.table().to_dict("records"),
     }
     certificate = (
         f"No player was found to gain more than {found.max_gain_pct:.1e} % by another answer "
@@ -211,14 +203,9 @@ def cooperate_command(
     document: dict[str, Any] = {
         "parties": list(found.parties),
         "rule": found.rule,
-        **_setting(economy, bound, tie),
+        **_found(found, economy, bound, tie),
         "gain_pct": found.gain_pct,
         "weight": found.weight,
-        "first_order_gap": found.first_order_gap,
-        "sweeps": found.sweeps,
-        "seconds": found.seconds,
-        "countries": found.solution.countries_table().to_dict("records"),
-        "tariffs": found.table().to_dict("records"),
     }
     summary = [
         f"Gains over the tariffs in force: "
@@ -281,8 +268,33 @@ def _rates(text: str) -> list[float]:
     return rates
 
 
-def _setting(name: str, economy: Economy, tie: str) -> dict[str, Any]:
-    return {"economy": name, "closure": economy.closure, "tie": tie}
+class _Chosen(Protocol):
+    """Tariffs that countries chose, whichever way."""
+
+    @property
+    def solution(self) -> Solution: ...
+    @property
+    def first_order_gap(self) -> float: ...
+    @property
+    def sweeps(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+
+    def table(self) -> pd.DataFrame: ...
+
+
+def _found(chosen: _Chosen, name: str, economy: Economy, tie: str) -> dict[str, Any]:
+    """Return what every such answer has: the setting, how well it was found, and who gains from which tariffs."""
+    return {
+        "economy": name,
+        "closure": economy.closure,
+        "tie": tie,
+        "first_order_gap": chosen.first_order_gap,
+        "sweeps": chosen.sweeps,
+        "seconds": chosen.seconds,
+        "countries": chosen.solution.countries_table().to_dict("records"),
+        "tariffs": chosen.table().to_dict("records"),
+    }
 
 
 def _hand_over(

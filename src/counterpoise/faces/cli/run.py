@@ -50,7 +50,9 @@ def run(
         with progress(chosen.name) as tell:
             story = run_story(chosen, target, tell, seed=seed)
         known = Remembered(story.sentences, story.headlines, jsonable(story.studies), story.finished)
-        remember(key, target, known)
+        unkept = remember(key, target, known)
+        if unkept is not None:
+            say(f"this answer is not kept for the next run ({unkept}); it will be solved anew")
     if as_json:
         print_json(
             {

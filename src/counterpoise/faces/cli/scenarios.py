@@ -56,6 +56,7 @@ def show(
         print_json(json.loads(chosen.model_dump_json(by_alias=True, exclude_none=True)))
         return
     typer.echo(f"{chosen.title or chosen.name}\n\n{chosen.description.strip()}\n")
+    typer.echo(f"Model: {chosen.choice.words()}; closure {chosen.closure}\n")
     print_table(
         f"Measures, as of {chosen.as_of}" if chosen.as_of else "Measures",
         ["id", "kind", "group", "from", "until", "in force", "title", "source"],
