@@ -6,6 +6,7 @@ need nothing but the package. What each leaves out is in ``notes``.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,9 @@ import pandas as pd
 from counterpoise.core.errors import DataError, InputError, SourceMissingError, did_you_mean, raise_all
 from counterpoise.data.codes import country
 from counterpoise.data.concordance import read_table, region_members, regions
+from counterpoise.data.reporting import listed_silent, silent_among, silent_words
 from counterpoise.data.store import load_table
+from counterpoise.data.trade_files import BASES
 
 if TYPE_CHECKING:
     from counterpoise.data.trade_store import TradeStore
@@ -201,7 +204,21 @@ def embedded_products(seller: str, buyer: str, *, third: str | None = None, year
     )
 
 
-def mirror_notes(seller: str, buyer: str, *, filled: bool) -> tuple[str, ...]:
+def _silent_notes(
+    sellers: list[str], buyers: list[str], silent: Collection[str], year: int, *, filled: bool
+) -> list[str]:
+    """Say which countries of a pair report nothing, and what that leaves out of its tables."""
+    notes = [words] if (words := silent_words(sellers, buyers, silent, year)) else []
+    if not filled and set(buyers) <= set(silent):
+        others = [code for code in silent if code not in buyers]
+        notes.append(
+            f"What {buyers[0]} buys lacks what the other countries that report nothing in {year} sell it"
+            f" ({', '.join(others[:6])} and {max(len(others) - 6, 0)} more): their part is absent, not zero."
+        )
+    return notes
+
+
+def mirror_notes(seller: str, buyer: str, *, filled: bool, silent: Collection[str] | None = None) -> tuple[str, ...]:
     """Return what is known about missing and mirrored reports of a pair in 2024.
 
     Parameters
@@ -210,15 +227,22 @@ def mirror_notes(seller: str, buyer: str, *, filled: bool) -> tuple[str, ...]:
         Countries (ISO3) or regions.
     filled
         Whether the tables already fill what is missing.
+    silent
+        Countries that report nothing in 2024; by default as the totals of all pairs show.
     """
     members = region_members()
     inside = {name: set(members.get(name, (_OLDER.get(name, name),))) for name in (seller, buyer)}
+    pairs = load_table("pairs")
+    if silent is None:
+        value = pairs["value_2024_usd"].astype(np.float64)
+        totals = pairs.assign(value_usd=value).rename(columns={"exporter": "origin", "importer": "destination"})
+        silent = silent_among(totals.astype({"origin": str, "destination": str}).dropna(subset=["value_usd"]), 2024)
     notes = [
         f"{row['note']}: mirror data, incomplete."
         for row in read_table("non_reporters")
         if row["iso3"] in inside[seller] | inside[buyer]
     ]
-    pairs = load_table("pairs")
+    notes += _silent_notes(sorted(inside[seller]), sorted(inside[buyer]), silent, 2024, filled=filled)
     mine = pairs[pairs["importer"].isin(list(inside[buyer])) & ~pairs["exporter"].isin(list(inside[buyer]))]
     # The Census counts the Union as one supplier of the USA.
     union = set(members["EU27"]) if (mine["exporter"] == "EU27").any() else set[str]()
@@ -274,8 +298,11 @@ def _from_store(
     )
     lines = _with_quantities(lines, suppliers, buyers, seller)
     notes += [*words, *words_back]
+    silent = silent_among(store.totals(year=year), year) if information.basis == BASES[0] else listed_silent(year)
     if year == 2024:
-        notes += mirror_notes(seller, buyer, filled=False)
+        notes += mirror_notes(seller, buyer, filled=False, silent=silent)
+    else:
+        notes += _silent_notes([seller], [buyer], silent, year, filled=False)
     third_exports = None
     if third is not None:
         third_exports, said = _third_exports(store, seller, third, codes, year, sources)

@@ -322,7 +322,7 @@ def _pair_summary(lines: pd.DataFrame) -> dict[str, Any]:
     out: dict[str, Any] = {
         "bought_usd": float(bought.sum()),
         "sold_back_usd": float(back.sum()),
-        "gap_usd": float(back.sum() - bought.sum()),
+        "gap_usd": float(back.sum() - bought.sum()) if bought.any() and back.any() else float("nan"),
         "buyer_imports_usd": float(lines["buyer_imports_usd"].sum()),
         "seller_exports_usd": float(lines["seller_exports_usd"].sum()),
         "complementarity": complementarity_index(lines["seller_exports_usd"], lines["buyer_imports_usd"]),
@@ -441,6 +441,12 @@ def _add_unit_values(lines: pd.DataFrame, tables: ProductTables, caveats: list[s
     paid = _ratio(lines["buyer_imports_with_t_usd"] - lines["bought_with_t_usd"], tonnes)
     lines["seller_unit_value"], lines["buyer_unit_value"] = asked, paid
     lines["unit_value_headroom"] = _ratio(paid, asked) - 1.0
+    known = int(np.isfinite(lines["unit_value_headroom"]).sum())
+    caveats.append(
+        f"Headroom is what {tables.buyer} pays others a tonne over what {tables.seller} asks of all its buyers; "
+        f"known for {known:,} of {len(lines):,} products, where both state tonnes. It compares means of whatever falls "
+        "under a code: several hundred percent is another quality, not room."
+    )
 
 
 def _ratio(top: pd.Series[float] | Numbers, bottom: pd.Series[float] | Numbers) -> Numbers:
