@@ -6,8 +6,8 @@ need nothing but the package. What each leaves out is in ``notes``.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ import pandas as pd
 from counterpoise.core.errors import DataError, InputError, SourceMissingError, did_you_mean, raise_all
 from counterpoise.data.codes import country
 from counterpoise.data.concordance import read_table, region_members, regions
-from counterpoise.data.reporting import listed_silent, silent_among, silent_words
+from counterpoise.data.reporting import listed_silent, pair_totals, silent_among, silent_words
 from counterpoise.data.store import load_table
 from counterpoise.data.trade_files import BASES
 
@@ -69,6 +69,8 @@ class ProductTables:
         The third country, and what the seller sells to it (hs, value_usd; may be coarser); empty and None without one.
     notes
         What is missing or not reported, next to what it touches.
+    basis
+        Whether ``bought`` and ``sold_back`` are no records: ``filled`` or ``restored`` from another year's total.
     """
 
     seller: str
@@ -83,6 +85,7 @@ class ProductTables:
     third: str
     third_exports: pd.DataFrame | None
     notes: tuple[str, ...]
+    basis: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def product_tables(
@@ -234,9 +237,7 @@ def mirror_notes(seller: str, buyer: str, *, filled: bool, silent: Collection[st
     inside = {name: set(members.get(name, (_OLDER.get(name, name),))) for name in (seller, buyer)}
     pairs = load_table("pairs")
     if silent is None:
-        value = pairs["value_2024_usd"].astype(np.float64)
-        totals = pairs.assign(value_usd=value).rename(columns={"exporter": "origin", "importer": "destination"})
-        silent = silent_among(totals.astype({"origin": str, "destination": str}).dropna(subset=["value_usd"]), 2024)
+        silent = silent_among(pair_totals(pairs, 2024), 2024)
     notes = [
         f"{row['note']}: mirror data, incomplete."
         for row in read_table("non_reporters")
@@ -277,13 +278,18 @@ def _from_store(
     notes = _missing_importers(store, seller, year)
     market = _worded(_renamed(store.exports_by_product(year=year), "origin", "exporter"), "exporter")
     buyers = _worded(store.exports_of(codes[seller], year=year), "destination")
+    basis = dict[str, str]()
     if codes[buyer] in information.importers:
         suppliers = _worded(store.imports_of(codes[buyer], year=year), "origin")
     else:
         suppliers, words = _unreported_imports(buyer, year, market, sources)
         notes.append(words)
+        basis = {"bought": "filled"} if words.startswith("FILLED") else {}
     bought, words = _or_restored(suppliers[suppliers["origin"] == seller], seller, buyer, year, market)
     back, words_back = _or_restored(store.pair(codes[buyer], codes[seller], year=year), buyer, seller, year, market)
+    for side, said in (("bought", words), ("sold_back", words_back)):
+        if "RESTORED" in "".join(said):
+            basis[side] = "restored"
     imports = _sums(suppliers)
     if words:
         restored = pd.DataFrame({"origin": seller, "hs": bought.index, "value_usd": bought.to_numpy()})
@@ -321,6 +327,7 @@ def _from_store(
         third=third or "",
         third_exports=third_exports,
         notes=tuple(notes),
+        basis=basis,
     )
 
 

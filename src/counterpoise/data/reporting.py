@@ -13,7 +13,7 @@ import pandas as pd
 
 from counterpoise.data.concordance import read_table
 
-__all__ = ["listed_silent", "silent_among", "silent_reporters", "silent_words"]
+__all__ = ["listed_silent", "pair_totals", "silent_among", "silent_reporters", "silent_words"]
 
 SEED_USD = 3e9
 """Trade both ways, expected from size alone, whose absence shows two silent countries. The largest absence for another
@@ -86,6 +86,18 @@ def silent_reporters(totals: pd.DataFrame) -> tuple[str, ...]:
             members.append(k)
     kept = [k for k in order if k in members and fits(k, members)]
     return tuple(names[k] for k in kept) if len(kept) >= _LEAST else ()
+
+
+def pair_totals(pairs: pd.DataFrame, year: int) -> pd.DataFrame:
+    """Return the totals of a year of the shipped table ``pairs``: origin, destination, value_usd, where recorded."""
+    totals = pd.DataFrame(
+        {
+            "origin": pairs["exporter"].astype(str),
+            "destination": pairs["importer"].astype(str),
+            "value_usd": pairs[f"value_{year}_usd"].astype(np.float64),
+        }
+    )
+    return totals.dropna(subset=["value_usd"])
 
 
 def listed_silent(year: int) -> tuple[str, ...]:

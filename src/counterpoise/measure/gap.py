@@ -17,7 +17,7 @@ import pandas as pd
 from counterpoise.core.errors import InputError, SourceMissingError, did_you_mean
 from counterpoise.data import concordance, load_table, load_world
 from counterpoise.data.codes import countries, group_members, groups, section_of
-from counterpoise.data.reporting import silent_among, silent_words
+from counterpoise.data.reporting import pair_totals, silent_among, silent_words
 from counterpoise.data.trade_files import label_of
 from counterpoise.data.trade_store import TradeStore, find_trade
 from counterpoise.measure.gap_table import GapTable, basis_words, finish_products, product_indicators
@@ -101,7 +101,7 @@ def gap(
         refusal = _refusal(a, b, by)
         if not refusal and by != "sector":
             return _by_product(
-                a, b, by, table("products"), silent_among(_totals(table("pairs"), DETAIL_YEAR), DETAIL_YEAR)
+                a, b, by, table("products"), silent_among(pair_totals(table("pairs"), DETAIL_YEAR), DETAIL_YEAR)
             )
     else:
         refusal = f"the shipped tables by product are of {DETAIL_YEAR}, not of {year}"
@@ -410,7 +410,7 @@ def _from_pairs(table: Callable[[str], pd.DataFrame], a: str, b: str, caveats: l
     """Return the calendar years: country totals; for two regions 2024 from the product table, whose gaps are filled."""
     pairs = table("pairs")
     regional = {a, b} <= set(concordance.regions())
-    silent = {year: silent_among(_totals(pairs, year), year) for year in (2023, DETAIL_YEAR)}
+    silent = {year: silent_among(pair_totals(pairs, year), year) for year in (2023, DETAIL_YEAR)}
     sides = {"a_to_b_usd": (a, b), "b_to_a_usd": (b, a)}
     members = {name: _members(name) for name in (a, b)}
     rows: list[dict[str, object]] = []
@@ -453,13 +453,6 @@ def _from_pairs(table: Callable[[str], pd.DataFrame], a: str, b: str, caveats: l
     return pd.DataFrame(rows)
 
 
-def _totals(pairs: pd.DataFrame, year: int) -> pd.DataFrame:
-    """Return the totals of a year: origin, destination, value_usd, where there is a record."""
-    value = pairs[f"value_{year}_usd"].astype(np.float64)
-    totals = pd.DataFrame({"origin": pairs["exporter"], "destination": pairs["importer"], "value_usd": value})
-    return totals.assign(origin=totals["origin"].astype(str), destination=totals["destination"].astype(str)).dropna()
-
-
 def _why_absent(
     seller: str,
     buyer: str,
@@ -469,7 +462,7 @@ def _why_absent(
     silent: tuple[str, ...],
 ) -> str:
     """Say why a flow is in no record of a year: a country the source lacks, two that do not report, or neither."""
-    totals = _totals(pairs, year)
+    totals = pair_totals(pairs, year)
     for name, side in ((seller, "origin"), (buyer, "destination")):
         if not totals[side].isin(members[name]).any():
             return f"the source of {year} has no {'exports' if side == 'origin' else 'imports'} of {name} at all"

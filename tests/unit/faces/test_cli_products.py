@@ -163,3 +163,13 @@ def test_headroom_is_shown_where_tonnes_are_stated_and_a_pair_without_record_is_
     assert "RUS buys from BGD" in absent.stdout
     assert absent.stdout.count("absent: no record") == 2
     assert answer("BGD", "RUS", "--store", str(tmp_path / "store"))["summary"]["gap_usd"] is None
+
+
+def test_a_number_that_nobody_reported_is_marked_where_it_stands(sources: Path) -> None:
+    """The Emirates and Russia both report nothing in 2024; Germany is missing as an importer."""
+    restored = invoke("ARE", "RUS", "--sources", str(sources))
+    assert restored.stdout.count("restored: see below") == 2
+    assert "ARE, RUS report nothing in 2024" in restored.stderr
+    filled = invoke("MEX", "DEU", "--sources", str(sources))
+    assert filled.stdout.count("filled: see below") == 1
+    assert "FILLED, NOT REPORTED" in filled.stderr

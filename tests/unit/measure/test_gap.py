@@ -14,6 +14,7 @@ from counterpoise.core.errors import InputError, SourceMissingError
 from counterpoise.data.codes import hs_sections, section_of
 from counterpoise.data.concordance import hs_chapter_names
 from counterpoise.measure import gap
+from counterpoise.measure.views import view
 
 
 @pytest.fixture
@@ -220,3 +221,9 @@ def test_who_does_not_report_is_said_beside_the_years_it_touches(a: str, b: str,
 
 def test_a_group_names_its_members_that_do_not_report() -> None:
     assert any("VNM" in caveat and "RUS report nothing in 2023" in caveat for caveat in gap("ASEAN", "RUS").caveats)
+
+
+def test_the_mirror_table_says_who_does_not_report() -> None:
+    rows = view("mirror", "PNG", "CHN").rows
+    assert set(rows["basis"]) == {"mirror: PNG reports nothing, as CHN reports"}
+    assert set(view("mirror", "CHN", "IND").rows.query("kind == 'CY'")["basis"]) == {"reconciled by the source"}

@@ -190,8 +190,8 @@ def _write_programme(path: Path, codes: list[str], study: ProductStudy, subsidy_
 def _show(study: ProductStudy, top: int, words: str) -> None:
     a, b, total = study.seller, study.buyer, study.summary
     facts = [
-        [f"{b} buys from {a}", _flow(total["bought_usd"])],
-        [f"{a} buys from {b}", _flow(total["sold_back_usd"])],
+        [f"{b} buys from {a}", _flow(total, "bought")],
+        [f"{a} buys from {b}", _flow(total, "sold_back")],
         [f"largest chapter {a} to {b}", _chapter(total, "largest_chapter")],
         [f"largest chapter {b} to {a}", _chapter(total, "largest_chapter_back")],
         ["complementarity, 0 to 100", number(total["complementarity"], 1)],
@@ -240,8 +240,11 @@ def _show(study: ProductStudy, top: int, words: str) -> None:
     _say_caveats(study, words)
 
 
-def _flow(usd: float) -> str:
-    return f"{bn(usd)} bn USD" if usd > 0 else "absent: no record"
+def _flow(total: Mapping[str, Any], side: str) -> str:
+    usd, basis = float(total[f"{side}_usd"]), str(total[f"{side}_basis"])
+    if not usd > 0:
+        return "absent: no record"
+    return f"{bn(usd)} bn USD" + ("" if basis == "recorded" else f", {basis}: see below")
 
 
 def _chapter(total: Mapping[str, Any], name: str) -> str:
