@@ -83,7 +83,8 @@ def load_headings(sources: Sources) -> pd.DataFrame:
     """Return a name for each HS heading: hs (four digits), name; sorted.
 
     The names of BACI are of HS 2002 and of six digits: a heading takes the words with which all its codes begin, at
-    most about 80 letters of them, or else what its first code says before a colon. Newer headings are not listed.
+    most about 80 letters of them, or else what each of its goods is called before a colon, as far as they fit. Newer
+    headings are not listed.
     """
     raw = pd.read_csv(sources.path("product_names"), dtype=str, keep_default_na=False)
     names: dict[str, list[str]] = {}
@@ -104,4 +105,27 @@ def _common_beginning(texts: list[str], longest: int = 80) -> str:
         whole = whole[: whole.rindex("(")]
     first = re.split(r"[:;]", texts[0])[0]
     whole = re.sub(r"(,? (of|or|and|for|with|whether|other|not|in|n\.e\.c\.))+$", "", whole.strip(" ,;:")).strip(" ,;:")
-    return whole if len(whole) >= min(len(first), 12) else first
+    return whole if len(whole) >= min(len(first), 12) else _every_beginning(texts, longest)
+
+
+def _every_beginning(texts: list[str], longest: int) -> str:
+    """Return what each good of a heading is called, in the order of its codes; ``and others`` where they do not fit."""
+    goods: dict[str, list[str]] = {}
+    for text in texts:
+        goods.setdefault(re.split(r"[:;]", text)[0], []).append(text)
+    few = len(goods) <= 2
+    named = [_whole_phrase(called, mine) if few else called for called, mine in goods.items()]
+    kept = named[:1]
+    for name in named[1:]:
+        if len("; ".join([*kept, name])) > longest:
+            return "; ".join(kept) + " and others"
+        kept.append(name)
+    return "; ".join(kept)
+
+
+def _whole_phrase(called: str, texts: list[str]) -> str:
+    """Return what texts say alike up to a comma, as ``Metals: gold``; else what they are called."""
+    parts = [
+        group[0] for group in takewhile(lambda g: len(set(g)) == 1, zip(*(t.split(",") for t in texts), strict=False))
+    ]
+    return parts[0].strip() if len(texts) > 1 and parts and ":" in parts[0] else called

@@ -6,7 +6,8 @@ need nothing but the package. What each leaves out is in ``notes``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ import pandas as pd
 from counterpoise.core.errors import DataError, InputError, SourceMissingError, did_you_mean, raise_all
 from counterpoise.data.codes import country
 from counterpoise.data.concordance import read_table, region_members, regions
+from counterpoise.data.reporting import listed_silent, pair_totals, silent_among, silent_words
 from counterpoise.data.store import load_table
+from counterpoise.data.trade_files import BASES
 
 if TYPE_CHECKING:
     from counterpoise.data.trade_store import TradeStore
@@ -66,6 +69,8 @@ class ProductTables:
         The third country, and what the seller sells to it (hs, value_usd; may be coarser); empty and None without one.
     notes
         What is missing or not reported, next to what it touches.
+    basis
+        Whether ``bought`` and ``sold_back`` are no records: ``filled`` or ``restored`` from another year's total.
     """
 
     seller: str
@@ -80,6 +85,7 @@ class ProductTables:
     third: str
     third_exports: pd.DataFrame | None
     notes: tuple[str, ...]
+    basis: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def product_tables(
@@ -201,7 +207,21 @@ def embedded_products(seller: str, buyer: str, *, third: str | None = None, year
     )
 
 
-def mirror_notes(seller: str, buyer: str, *, filled: bool) -> tuple[str, ...]:
+def _silent_notes(
+    sellers: list[str], buyers: list[str], silent: Collection[str], year: int, *, filled: bool
+) -> list[str]:
+    """Say which countries of a pair report nothing, and what that leaves out of its tables."""
+    notes = [words] if (words := silent_words(sellers, buyers, silent, year)) else []
+    if not filled and set(buyers) <= set(silent):
+        others = [code for code in silent if code not in buyers]
+        notes.append(
+            f"What {buyers[0]} buys lacks what the other countries that report nothing in {year} sell it"
+            f" ({', '.join(others[:6])} and {max(len(others) - 6, 0)} more): their part is absent, not zero."
+        )
+    return notes
+
+
+def mirror_notes(seller: str, buyer: str, *, filled: bool, silent: Collection[str] | None = None) -> tuple[str, ...]:
     """Return what is known about missing and mirrored reports of a pair in 2024.
 
     Parameters
@@ -210,15 +230,20 @@ def mirror_notes(seller: str, buyer: str, *, filled: bool) -> tuple[str, ...]:
         Countries (ISO3) or regions.
     filled
         Whether the tables already fill what is missing.
+    silent
+        Countries that report nothing in 2024; by default as the totals of all pairs show.
     """
     members = region_members()
     inside = {name: set(members.get(name, (_OLDER.get(name, name),))) for name in (seller, buyer)}
+    pairs = load_table("pairs")
+    if silent is None:
+        silent = silent_among(pair_totals(pairs, 2024), 2024)
     notes = [
         f"{row['note']}: mirror data, incomplete."
         for row in read_table("non_reporters")
         if row["iso3"] in inside[seller] | inside[buyer]
     ]
-    pairs = load_table("pairs")
+    notes += _silent_notes(sorted(inside[seller]), sorted(inside[buyer]), silent, 2024, filled=filled)
     mine = pairs[pairs["importer"].isin(list(inside[buyer])) & ~pairs["exporter"].isin(list(inside[buyer]))]
     # The Census counts the Union as one supplier of the USA.
     union = set(members["EU27"]) if (mine["exporter"] == "EU27").any() else set[str]()
@@ -253,13 +278,18 @@ def _from_store(
     notes = _missing_importers(store, seller, year)
     market = _worded(_renamed(store.exports_by_product(year=year), "origin", "exporter"), "exporter")
     buyers = _worded(store.exports_of(codes[seller], year=year), "destination")
+    basis = dict[str, str]()
     if codes[buyer] in information.importers:
         suppliers = _worded(store.imports_of(codes[buyer], year=year), "origin")
     else:
         suppliers, words = _unreported_imports(buyer, year, market, sources)
         notes.append(words)
+        basis = {"bought": "filled"} if words.startswith("FILLED") else {}
     bought, words = _or_restored(suppliers[suppliers["origin"] == seller], seller, buyer, year, market)
     back, words_back = _or_restored(store.pair(codes[buyer], codes[seller], year=year), buyer, seller, year, market)
+    for side, said in (("bought", words), ("sold_back", words_back)):
+        if "RESTORED" in "".join(said):
+            basis[side] = "restored"
     imports = _sums(suppliers)
     if words:
         restored = pd.DataFrame({"origin": seller, "hs": bought.index, "value_usd": bought.to_numpy()})
@@ -274,8 +304,11 @@ def _from_store(
     )
     lines = _with_quantities(lines, suppliers, buyers, seller)
     notes += [*words, *words_back]
+    silent = silent_among(store.totals(year=year), year) if information.basis == BASES[0] else listed_silent(year)
     if year == 2024:
-        notes += mirror_notes(seller, buyer, filled=False)
+        notes += mirror_notes(seller, buyer, filled=False, silent=silent)
+    else:
+        notes += _silent_notes([seller], [buyer], silent, year, filled=False)
     third_exports = None
     if third is not None:
         third_exports, said = _third_exports(store, seller, third, codes, year, sources)
@@ -294,6 +327,7 @@ def _from_store(
         third=third or "",
         third_exports=third_exports,
         notes=tuple(notes),
+        basis=basis,
     )
 
 

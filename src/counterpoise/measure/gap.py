@@ -17,6 +17,7 @@ import pandas as pd
 from counterpoise.core.errors import InputError, SourceMissingError, did_you_mean
 from counterpoise.data import concordance, load_table, load_world
 from counterpoise.data.codes import countries, group_members, groups, section_of
+from counterpoise.data.reporting import pair_totals, silent_among, silent_words
 from counterpoise.data.trade_files import label_of
 from counterpoise.data.trade_store import TradeStore, find_trade
 from counterpoise.measure.gap_table import GapTable, basis_words, finish_products, product_indicators
@@ -99,7 +100,9 @@ def gap(
     if given is None and year in (None, DETAIL_YEAR):
         refusal = _refusal(a, b, by)
         if not refusal and by != "sector":
-            return _by_product(a, b, by, table("products"))
+            return _by_product(
+                a, b, by, table("products"), silent_among(pair_totals(table("pairs"), DETAIL_YEAR), DETAIL_YEAR)
+            )
     else:
         refusal = f"the shipped tables by product are of {DETAIL_YEAR}, not of {year}"
     if "WORLD" in (a, b):
@@ -154,7 +157,7 @@ def _refusal(a: str, b: str, by: str) -> str:
 # By product
 
 
-def _by_product(a: str, b: str, by: str, products: pd.DataFrame) -> GapTable:
+def _by_product(a: str, b: str, by: str, products: pd.DataFrame, silent: tuple[str, ...]) -> GapTable:
     level = "hs6" if by == "hs6" or "WORLD" in (a, b) else "hs4"
     sides = {"a_to_b": _flow(products, a, b, level), "b_to_a": _flow(products, b, a, level)}
     keys: dict[str, Callable[[str], str]] = {
@@ -178,9 +181,11 @@ def _by_product(a: str, b: str, by: str, products: pd.DataFrame) -> GapTable:
             caveats.append(f"{origin} -> {destination} is absent: nobody reports it. Absent is not zero.")
         else:
             caveats += _filled(flow, origin, destination)
+            words = silent_words(_members(origin), _members(destination), silent, DETAIL_YEAR)
+            caveats += [f"{origin} -> {destination}: {words}"] if words else []
     frame, totals = finish_products(frame)
     for (side, flow), (origin, destination) in zip(sides.items(), ((a, b), (b, a)), strict=True):
-        frame[f"{side}_basis"] = _bases(flow, origin, destination, [str(code) for code in frame[by]], key)
+        frame[f"{side}_basis"] = _bases(flow, origin, destination, [str(code) for code in frame[by]], key, silent)
     return GapTable(a, b, by, frame, totals, tuple(caveats), product_indicators(frame))
 
 
@@ -188,14 +193,21 @@ _SOURCES = {"reported": "reconciled", "us_census": "mirror: US Census at customs
 _MIXED = "partly filled"
 
 
-def _bases(flow: pd.DataFrame, origin: str, destination: str, codes: list[str], key: Callable[[str], str]) -> list[str]:
+def _bases(
+    flow: pd.DataFrame,
+    origin: str,
+    destination: str,
+    codes: list[str],
+    key: Callable[[str], str],
+    silent: tuple[str, ...],
+) -> list[str]:
     """Return whose records each row is, in the year of detail."""
     if flow.empty:
         return ["absent: no record"] * len(codes)
     group = [_POOLED if hs == _POOLED else key(hs) for hs in flow["hs"]]
     seen = {str(code): set(map(str, part)) for code, part in flow.groupby(group)["source"]}
     words = {code: _SOURCES.get(min(kinds), _MIXED) if len(kinds) == 1 else _MIXED for code, kinds in seen.items()}
-    reconciled = basis_words(origin, destination, DETAIL_YEAR, _SOURCES["reported"])
+    reconciled = basis_words(origin, destination, DETAIL_YEAR, _SOURCES["reported"], silent)
     return [reconciled if (word := words.get(code, "no line")) == _SOURCES["reported"] else word for code in codes]
 
 
@@ -398,6 +410,7 @@ def _from_pairs(table: Callable[[str], pd.DataFrame], a: str, b: str, caveats: l
     """Return the calendar years: country totals; for two regions 2024 from the product table, whose gaps are filled."""
     pairs = table("pairs")
     regional = {a, b} <= set(concordance.regions())
+    silent = {year: silent_among(pair_totals(pairs, year), year) for year in (2023, DETAIL_YEAR)}
     sides = {"a_to_b_usd": (a, b), "b_to_a_usd": (b, a)}
     members = {name: _members(name) for name in (a, b)}
     rows: list[dict[str, object]] = []
@@ -411,7 +424,7 @@ def _from_pairs(table: Callable[[str], pd.DataFrame], a: str, b: str, caveats: l
         if regional and year == DETAIL_YEAR:
             row["source"] = "BACI and US Census by product, gaps filled"
         for side, (seller, buyer) in sides.items():
-            basis = basis_words(seller, buyer, year, "reconciled")
+            basis = basis_words(seller, buyer, year, "reconciled", silent[year])
             if buyer == "USA" and year == DETAIL_YEAR:
                 basis = "mirror: US Census at customs value"
             row[side.replace("_usd", "_basis")] = basis
@@ -425,14 +438,37 @@ def _from_pairs(table: Callable[[str], pd.DataFrame], a: str, b: str, caveats: l
             row[side] = float(known.sum()) if len(known) else float("nan")
             if known.empty:
                 row[side.replace("_usd", "_basis")] = "absent: no record"
-                caveats.append(f"{seller} -> {buyer} is absent in {year}: nobody reports it. Absent is not zero.")
-            elif len(known) < len(mine):
+                reason = _why_absent(seller, buyer, members, pairs, year, silent[year])
+                caveats.append(f"{seller} -> {buyer} is absent in {year}: {reason}. Absent is not zero.")
+                continue
+            words = silent_words(members[seller], members[buyer], silent[year], year)
+            if words and len(members[seller]) + len(members[buyer]) > 2:
+                caveats.append(f"{seller} -> {buyer}: {words}")
+            if len(known) < len(mine):
                 caveats.append(
                     f"{seller} -> {buyer} in {year} is known for {len(known)} of {len(mine)} pairs of countries; "
                     "the sum is too low by the others."
                 )
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _why_absent(
+    seller: str,
+    buyer: str,
+    members: Mapping[str, tuple[str, ...]],
+    pairs: pd.DataFrame,
+    year: int,
+    silent: tuple[str, ...],
+) -> str:
+    """Say why a flow is in no record of a year: a country the source lacks, two that do not report, or neither."""
+    totals = pair_totals(pairs, year)
+    for name, side in ((seller, "origin"), (buyer, "destination")):
+        if not totals[side].isin(members[name]).any():
+            return f"the source of {year} has no {'exports' if side == 'origin' else 'imports'} of {name} at all"
+    if all(set(members[name]) <= set(silent) for name in (seller, buyer)):
+        return f"neither {seller} nor {buyer} reports that year"
+    return "nobody reports it"
 
 
 def _members(name: str) -> tuple[str, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-from counterpoise.data.concordance import read_table
+from counterpoise.data.reporting import listed_silent
 from counterpoise.measure.indicators import concentration, grubel_lloyd
 
 __all__ = ["GapTable", "basis_words", "finish_products", "product_indicators"]
@@ -87,28 +87,26 @@ def product_indicators(frame: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def basis_words(origin: str, destination: str, year: int, otherwise: str) -> str:
+def basis_words(origin: str, destination: str, year: int, otherwise: str, silent: Collection[str] | None = None) -> str:
     """Return whose records a flow of a year is, where one side publishes none.
 
     Parameters
     ----------
     otherwise
         What it is where both sides publish.
+    silent
+        Countries that report nothing in the year; those that are listed by default.
 
     Examples
     --------
     >>> basis_words("IND", "RUS", 2024, "reconciled"), basis_words("IND", "RUS", 2019, "reconciled")
     ('mirror: RUS publishes nothing, as IND reports', 'reconciled')
     """
-    silent = {
-        row["iso3"]
-        for row in read_table("non_reporters")
-        if int(row["first_year"]) <= year and (not row["last_year"] or year <= int(row["last_year"]))
-    }
-    if {origin, destination} <= silent:
+    listed = listed_silent(year)
+    quiet = listed if silent is None else silent
+    if origin in quiet and destination in quiet:
         return f"estimate of the source: neither {origin} nor {destination} publishes anything"
-    if destination in silent:
-        return f"mirror: {destination} publishes nothing, as {origin} reports"
-    if origin in silent:
-        return f"mirror: {origin} publishes nothing, as {destination} reports"
+    for name, other in ((destination, origin), (origin, destination)):
+        if name in quiet:
+            return f"mirror: {name} {'publishes' if name in listed else 'reports'} nothing, as {other} reports"
     return otherwise

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.core.errors import InputError
+from counterpoise.data.reporting import pair_totals, silent_among
+from counterpoise.measure.gap_table import basis_words
 
 __all__ = ["CIF_FACTOR", "MirrorTable", "Reconciled", "fiscal_reconciliation", "mirror_table", "reconcile"]
 
@@ -159,6 +161,7 @@ def mirror_table(
         raise InputError(
             f"nobody reports trade of {a} and {b} in the tables; import a year with 'counterpoise data import'"
         )
+    silent = {year: silent_among(pair_totals(table("pairs"), year), year) for year in (2023, 2024)}
     rows: list[dict[str, object]] = []
     for (period, origin, destination), mine in records.groupby(["period", "origin", "destination"], sort=True):
         value = {r: float(v) for r, v in zip(mine["reporter"], mine["value_usd"], strict=True)}
@@ -169,6 +172,8 @@ def mirror_table(
         factor = cif_factor if valuation == "CIF" else 1.0
         one = reconcile(value.get("exporter", nan), value.get("importer", nan), cif_factor=factor)
         given = value.get("source", nan)
+        year = int(str(period)[2:6])
+        of_source = basis_words(str(origin), str(destination), year, "reconciled by the source", silent.get(year))
         rows.append(
             {
                 "period": period,
@@ -182,7 +187,7 @@ def mirror_table(
                 "cif_fob_ratio": one.cif_fob_ratio,
                 "log_gap": one.log_gap,
                 "reconciled_usd": one.value_usd if np.isnan(given) else given,
-                "basis": one.basis if np.isnan(given) else "reconciled by the source",
+                "basis": one.basis if np.isnan(given) else of_source,
             }
         )
     caveats = (

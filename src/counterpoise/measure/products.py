@@ -138,8 +138,9 @@ def product_opportunities(
 
     Returns
     -------
-    Study. Its summary has: bought_usd, sold_back_usd, gap_usd (sold back minus bought), buyer_imports_usd,
-    seller_exports_usd; complementarity (0 to 100); ease, ease_of (``pair``, ``given`` or ``neutral``); potential_usd,
+    Study. Its summary has: bought_usd, sold_back_usd, with bought_basis and sold_back_basis (``recorded``, ``filled``
+    or ``restored``), gap_usd (sold back minus bought; NaN where one is absent), buyer_imports_usd, seller_exports_usd;
+    complementarity (0 to 100); ease, ease_of (``pair``, ``given`` or ``neutral``); potential_usd,
     unrealised_usd of all products, unrealised_listed_usd of those excluded; largest_chapter and
     largest_chapter_back with their shares; product_hhi, grubel_lloyd; and of what is selected: selection, products,
     selected_unrealised_usd, selected_bought_usd, selected_imports_usd, selected_displaceable_usd; with a third country
@@ -199,6 +200,7 @@ def product_opportunities(
     table, listed = lines[tier.isna()], lines[tier.notna()]
     listed = listed.assign(tier=tier[tier.notna()])
     selection = None if ranges is None else ",".join(a if a == b else f"{a}-{b}" for a, b in ranges)
+    summary |= {f"{side}_basis": tables.basis.get(side, "recorded") for side in ("bought", "sold_back")}
     summary |= {"rank": rank, "selection": selection, "products": len(table), "excluded_products": len(listed)}
     for name, column in (
         ("selected_unrealised_usd", "unrealised_usd"),
@@ -322,7 +324,7 @@ def _pair_summary(lines: pd.DataFrame) -> dict[str, Any]:
     out: dict[str, Any] = {
         "bought_usd": float(bought.sum()),
         "sold_back_usd": float(back.sum()),
-        "gap_usd": float(back.sum() - bought.sum()),
+        "gap_usd": float(back.sum() - bought.sum()) if bought.any() and back.any() else float("nan"),
         "buyer_imports_usd": float(lines["buyer_imports_usd"].sum()),
         "seller_exports_usd": float(lines["seller_exports_usd"].sum()),
         "complementarity": complementarity_index(lines["seller_exports_usd"], lines["buyer_imports_usd"]),
@@ -441,6 +443,12 @@ def _add_unit_values(lines: pd.DataFrame, tables: ProductTables, caveats: list[s
     paid = _ratio(lines["buyer_imports_with_t_usd"] - lines["bought_with_t_usd"], tonnes)
     lines["seller_unit_value"], lines["buyer_unit_value"] = asked, paid
     lines["unit_value_headroom"] = _ratio(paid, asked) - 1.0
+    known = int(np.isfinite(lines["unit_value_headroom"]).sum())
+    caveats.append(
+        f"Headroom is what {tables.buyer} pays others a tonne over what {tables.seller} asks of all its buyers; "
+        f"known for {known:,} of {len(lines):,} products, where both state tonnes. It compares means of whatever falls "
+        "under a code: several hundred percent is another quality, not room."
+    )
 
 
 def _ratio(top: pd.Series[float] | Numbers, bottom: pd.Series[float] | Numbers) -> Numbers:

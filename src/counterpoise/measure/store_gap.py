@@ -14,8 +14,9 @@ from counterpoise.core.errors import InputError, SourceMissingError, did_you_mea
 from counterpoise.data.codes import group_members, groups, hs_sections
 from counterpoise.data.concordance import region_members, sector_names
 from counterpoise.data.hs_levels import LEVELS, UNPLACED, level_of
+from counterpoise.data.reporting import listed_silent, silent_among, silent_words
 from counterpoise.data.sources import locate_sources
-from counterpoise.data.trade_files import label_of
+from counterpoise.data.trade_files import BASES, label_of
 from counterpoise.data.us_imports import load_us_imports
 from counterpoise.measure.gap_table import GapTable, basis_words, finish_products, product_indicators
 from counterpoise.measure.indicators import PriceQuantity, price_quantity
@@ -68,7 +69,7 @@ class _Side:
     caveats: tuple[str, ...]
 
 
-def _side(store: TradeStore, year: int, level: str, origin: str, destination: str) -> _Side:
+def _side(store: TradeStore, year: int, level: str, origin: str, destination: str, silent: tuple[str, ...]) -> _Side:
     """Read one direction, and say what is missing in it."""
     sellers, buyers = members_of(origin, store, year), members_of(destination, store, year)
     missing = [code for code in buyers if code in store.missing_reporters(year)]
@@ -84,9 +85,10 @@ def _side(store: TradeStore, year: int, level: str, origin: str, destination: st
         return _Side(None, "absent: importer missing", (text,))
     frame = store.between(sellers, there, level, year=year)
     caveats: list[str] = []
-    basis = basis_words(origin, destination, year, information.basis)
-    if basis != information.basis:
-        caveats.append(f"{arrow} is {basis}.")
+    basis = basis_words(origin, destination, year, information.basis, silent)
+    words = silent_words(sellers, there, silent, year)
+    if words and not frame.empty:
+        caveats.append(f"{arrow}: {words}")
     if missing:
         basis = f"{basis}; without {', '.join(missing)}"
         caveats.append(
@@ -94,9 +96,19 @@ def _side(store: TradeStore, year: int, level: str, origin: str, destination: st
             "the sum is too low by them."
         )
     if frame.empty:
-        caveats.append(f"{arrow} is absent in {year}: there is no record of it. Absent is not zero.")
+        reason = "there is no record of it"
+        if set(sellers) <= set(silent) and set(there) <= set(silent):
+            reason = f"neither {origin} nor {destination} reports that year"
+        caveats.append(f"{arrow} is absent in {year}: {reason}. Absent is not zero.")
         return _Side(None, "absent: no record", tuple(caveats))
     return _Side(frame, basis, tuple(caveats))
+
+
+def _silent(store: TradeStore, year: int) -> tuple[str, ...]:
+    """Return who reports nothing in a year; one side's records alone show nothing about the other's."""
+    if store.at(year).basis != BASES[0]:
+        return listed_silent(year)
+    return silent_among(store.totals(year=year), year)
 
 
 def _census(sellers: tuple[str, ...], level: str) -> pd.DataFrame | None:
@@ -145,7 +157,8 @@ def store_by_product(a: str, b: str, by: str, store: TradeStore, year: int | Non
     shared = set(members_of(a, store, chosen)) & set(members_of(b, store, chosen))
     if shared:
         raise InputError(f"'{a}' and '{b}' share {', '.join(sorted(shared))}; a gap is between two different sides")
-    sides = {"a_to_b": _side(store, chosen, by, a, b), "b_to_a": _side(store, chosen, by, b, a)}
+    silent = _silent(store, chosen)
+    sides = {"a_to_b": _side(store, chosen, by, a, b, silent), "b_to_a": _side(store, chosen, by, b, a, silent)}
     columns = {
         f"{name}_usd": side.table.set_index("hs")["value_usd"] if side.table is not None else pd.Series(dtype=float)
         for name, side in sides.items()
@@ -174,7 +187,8 @@ def store_by_year(a: str, b: str, store: TradeStore) -> tuple[pd.DataFrame, tupl
     rows: list[dict[str, object]] = []
     caveats: list[str] = list(store.notes)
     for year in store.years:
-        there, back = _side(store, year, "hs2", a, b), _side(store, year, "hs2", b, a)
+        silent = _silent(store, year)
+        there, back = _side(store, year, "hs2", a, b, silent), _side(store, year, "hs2", b, a, silent)
         sums = [float("nan") if s.table is None else float(s.table["value_usd"].sum()) for s in (there, back)]
         rows.append(
             {

@@ -128,6 +128,10 @@ def test_headings_have_names() -> None:
     names = load_table("headings").set_index("hs")["name"]
     assert names["0306"].startswith("Crustaceans")
     assert names["3004"].startswith("Medicaments")
+    # Of a heading whose goods differ, each is named: a jet is no helicopter, gold no "metals".
+    assert names["8802"] == "Helicopters; Aeroplanes and other aircraft; Spacecraft"
+    assert names["7108"] == "Metals: gold; Gold, monetary"
+    assert names["6204"].startswith("Suits; Ensembles; Jackets and blazers")
     assert names.index.is_unique
 
 

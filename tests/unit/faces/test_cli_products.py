@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from counterpoise.data.concordance import high_priority_tiers
+from counterpoise.data.trade_import import import_trade
 from counterpoise.faces.cli import app
 from counterpoise.scenario import load_scenario
 from counterpoise.scenario.schema import Purchase
@@ -137,3 +138,38 @@ def test_any_pair_works_from_the_raw_file(sources: Path, monkeypatch: pytest.Mon
     assert any("absent, not zero" in words for words in silent["missing"])
     text = refused("IDN", "RUX", "--sources", str(sources))
     assert "'RUX'" in text
+
+
+def test_headroom_is_shown_where_tonnes_are_stated_and_a_pair_without_record_is_absent(tmp_path: Path) -> None:
+    """India asks 2,000 USD a tonne of all; Russia pays China 3,000: half as much again."""
+    lines = [
+        "exporter,importer,hs6,value_usd,quantity_tonnes",
+        "IND,RUS,300490,4000000,2000",
+        "IND,CHN,300490,2000000,1000",
+        "CHN,RUS,300490,9000000,3000",
+        "RUS,IND,270900,5000000,NA",
+        "CHN,BGD,300490,1000000,NA",
+        "BGD,CHN,610910,1000000,100",
+    ]
+    path = tmp_path / "flows.csv"
+    path.write_text("\n".join(lines) + "\n")
+    import_trade(path, tmp_path / "store", year=2021).close()
+    shown = invoke("IND", "RUS", "--store", str(tmp_path / "store"))
+    assert shown.exit_code == 0, shown.output
+    (row,) = [line.split() for line in shown.stdout.splitlines() if line.strip().startswith("300490")]
+    assert row[-3:] == ["2,000", "3,000", "+50"]
+    assert "known for 1 of" in shown.stderr
+    absent = invoke("BGD", "RUS", "--store", str(tmp_path / "store"))
+    assert "RUS buys from BGD" in absent.stdout
+    assert absent.stdout.count("absent: no record") == 2
+    assert answer("BGD", "RUS", "--store", str(tmp_path / "store"))["summary"]["gap_usd"] is None
+
+
+def test_a_number_that_nobody_reported_is_marked_where_it_stands(sources: Path) -> None:
+    """The Emirates and Russia both report nothing in 2024; Germany is missing as an importer."""
+    restored = invoke("ARE", "RUS", "--sources", str(sources))
+    assert restored.stdout.count("restored: see below") == 2
+    assert "ARE, RUS report nothing in 2024" in restored.stderr
+    filled = invoke("MEX", "DEU", "--sources", str(sources))
+    assert filled.stdout.count("filled: see below") == 1
+    assert "FILLED, NOT REPORTED" in filled.stderr

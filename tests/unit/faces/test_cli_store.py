@@ -41,7 +41,7 @@ def test_a_faulty_file_ends_with_3_and_leaves_nothing(tmp_path: Path) -> None:
     file.write_text(LINES + "MEX,POL,2709")
     result = CliRunner().invoke(app, ["data", "import", str(file), "--year", "2024", "--store", str(tmp_path / "s")])
     assert (result.exit_code, result.stdout) == (3, "")
-    assert "line 5: 3 cells, expected 5" in result.stderr
+    assert "line 5, column hs: the file ends inside a line" in result.stderr
     assert list((tmp_path / "s").iterdir()) == []
 
 

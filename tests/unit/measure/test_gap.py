@@ -14,6 +14,7 @@ from counterpoise.core.errors import InputError, SourceMissingError
 from counterpoise.data.codes import hs_sections, section_of
 from counterpoise.data.concordance import hs_chapter_names
 from counterpoise.measure import gap
+from counterpoise.measure.views import view
 
 
 @pytest.fixture
@@ -198,3 +199,31 @@ def test_india_and_the_world_by_six_digits() -> None:
     table = gap("IND", "WORLD", by="hs6")
     assert table.totals["gap_usd"] < -200e9
     assert table.rows["hs6"].iloc[0] == "270900"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "basis", "words"),
+    [
+        ("ARE", "RUS", "absent: no record", "ARE -> RUS is absent in 2024: neither ARE nor RUS reports that year."),
+        ("BGD", "VNM", "absent: no record", "BGD -> VNM is absent in 2024: neither BGD nor VNM reports that year."),
+        ("PNG", "CHN", "mirror: PNG reports nothing, as CHN reports", ""),
+        ("KOR", "RUS", "mirror: RUS publishes nothing, as KOR reports", "neither KOR nor RUS reports that year."),
+        ("IND", "TWN", "reconciled", "IND -> TWN is absent in 2023: the source of 2023 has no imports of TWN at all."),
+        ("IND", "DEU", "absent: no record", "the source of 2024 has no imports of DEU at all"),
+        ("CHN", "IND", "reconciled", ""),
+    ],
+)
+def test_who_does_not_report_is_said_beside_the_years_it_touches(a: str, b: str, basis: str, words: str) -> None:
+    table = gap(a, b)
+    assert table.rows.set_index("period")["a_to_b_basis"]["CY2024"] == basis
+    assert words in " ".join(table.caveats)
+
+
+def test_a_group_names_its_members_that_do_not_report() -> None:
+    assert any("VNM" in caveat and "RUS report nothing in 2023" in caveat for caveat in gap("ASEAN", "RUS").caveats)
+
+
+def test_the_mirror_table_says_who_does_not_report() -> None:
+    rows = view("mirror", "PNG", "CHN").rows
+    assert set(rows["basis"]) == {"mirror: PNG reports nothing, as CHN reports"}
+    assert set(view("mirror", "CHN", "IND").rows.query("kind == 'CY'")["basis"]) == {"reconciled by the source"}

@@ -101,7 +101,7 @@ def test_what_is_reported_of_india_and_russia() -> None:
     assert fiscal["basis"] == "mirror: importer only"
     assert fiscal["reconciled_usd"] == pytest.approx(63811.44e6 / 1.06)
     assert rows.loc[("FY2024-25", "IND"), "basis"] == "exporter only"
-    assert rows.loc[("CY2024", "IND"), "basis"] == "reconciled by the source"
+    assert rows.loc[("CY2024", "IND"), "basis"] == "mirror: RUS publishes nothing, as IND reports"
     census = cast(Any, mirror_table("IND", "USA", load_table).rows.set_index(["period", "origin"]))
     assert census.loc[("CY2024", "IND"), "importer_valuation"] == "customs value"
 

@@ -73,7 +73,10 @@ def test_a_group_is_its_members_of_the_year_without_those_that_do_not_report(sto
 def test_mirror_bias_is_said(store: TradeStore) -> None:
     table = gap("RUS", "IND", by="hs6", store=store)
     assert set(table.rows["a_to_b_basis"]) == {"mirror: RUS publishes nothing, as IND reports"}
-    assert any("IND -> RUS is mirror: RUS publishes nothing" in caveat for caveat in table.caveats)
+    assert any(
+        "IND -> RUS: RUS reports nothing in 2024: the numbers are what partners report" in caveat
+        for caveat in table.caveats
+    )
 
 
 def test_years_of_the_store(store: TradeStore) -> None:
@@ -128,3 +131,26 @@ def test_the_pairs_of_the_references(sources: Path) -> None:
     usa = gap("VNM", "USA", by="hs2", store=store)
     assert set(usa.rows["a_to_b_basis"]) == {"mirror: US Census, imports for consumption at customs value"}
     assert usa.totals["a_to_b_usd"] > 100e9
+
+
+def test_countries_that_report_nothing_are_found_in_the_store_and_said_beside_the_number(tmp_path: Path) -> None:
+    """Three large countries without any trade among them: BGD, VNM and ARE."""
+    silent, others = ("ARE", "BGD", "VNM"), ("CHN", "IND", "JPN")
+    lines = [
+        f"{i},{j},270900,50000000000"
+        for i in (*silent, *others)
+        for j in (*silent, *others)
+        if i != j and not {i, j} <= set(silent)
+    ]
+    path = tmp_path / "flows.csv"
+    path.write_text("origin,destination,hs,value_usd\n" + "\n".join(lines) + "\n")
+    with import_trade(path, tmp_path / "store", year=2021) as store:
+        mirrored = gap("BGD", "CHN", by="hs2", store=store)
+        assert set(mirrored.rows["a_to_b_basis"]) == {"mirror: BGD reports nothing, as CHN reports"}
+        assert any("CHN -> BGD: BGD reports nothing in 2021" in caveat for caveat in mirrored.caveats)
+        absent = gap("BGD", "VNM", by="hs2", store=store)
+        assert any("neither BGD nor VNM reports that year. Absent is not zero" in caveat for caveat in absent.caveats)
+        assert set(gap("IND", "CHN", by="hs2", store=store).rows["a_to_b_basis"]) == {"reconciled"}
+    one_sided = ImportOptions(basis="reported by the importer")
+    with import_trade(path, tmp_path / "other", year=2021, options=one_sided) as store:
+        assert set(gap("BGD", "CHN", by="hs2", store=store).rows["a_to_b_basis"]) == {"reported by the importer"}

@@ -190,8 +190,8 @@ def _write_programme(path: Path, codes: list[str], study: ProductStudy, subsidy_
 def _show(study: ProductStudy, top: int, words: str) -> None:
     a, b, total = study.seller, study.buyer, study.summary
     facts = [
-        [f"{b} buys from {a}", f"{bn(total['bought_usd'])} bn USD"],
-        [f"{a} buys from {b}", f"{bn(total['sold_back_usd'])} bn USD"],
+        [f"{b} buys from {a}", _flow(total, "bought")],
+        [f"{a} buys from {b}", _flow(total, "sold_back")],
         [f"largest chapter {a} to {b}", _chapter(total, "largest_chapter")],
         [f"largest chapter {b} to {a}", _chapter(total, "largest_chapter_back")],
         ["complementarity, 0 to 100", number(total["complementarity"], 1)],
@@ -209,13 +209,20 @@ def _show(study: ProductStudy, top: int, words: str) -> None:
     shown = study.table if top == 0 else study.table.head(top)
     redirected = "pushed_out_usd" in study.table
     heads = ["HS", "product", "first supplier", "unrealised", "bought", "imports", "its part, %", "RCA", "density"]
+    priced, recorded = "unit_value_headroom" in study.table, total["bought_usd"] > 0
+    heads += ["asked, USD/t", "others pay, USD/t", "headroom, %"] if priced else []
     heads += ["duty there, +points", "pushed out", "room"] if redirected else []
     rows: list[list[str]] = []
     for r in shown.to_dict("records"):
         first = f"{r['supplier_1']} {number(100 * float(r['supplier_1_share']), 0)} %" if r["supplier_1"] else ""
         row = [str(r["hs"]), str(r["name"]), first]
-        row += [number(float(r[k]) / 1e6, 1) for k in ("unrealised_usd", "bought_usd", "buyer_imports_usd")]
-        row += [number(100 * float(r["bought_share"]), 1), number(float(r["rca"]), 2), number(float(r["density"]), 2)]
+        bought, part = (float(r[k]) if recorded else None for k in ("bought_usd", "bought_share"))
+        row += [number(float(r["unrealised_usd"]) / 1e6, 1), number(None if bought is None else bought / 1e6, 1)]
+        row += [number(float(r["buyer_imports_usd"]) / 1e6, 1), number(None if part is None else 100 * part, 1)]
+        row += [number(float(r["rca"]), 2), number(float(r["density"]), 2)]
+        if priced:
+            row += [number(float(r[k]), 0) for k in ("seller_unit_value", "buyer_unit_value")]
+            row.append(number(100 * float(r["unit_value_headroom"]), 0, sign=True))
         if redirected:
             row.append(number(100 * float(r["third_duty_added"]), 1))
             row += [number(float(r[k]) / 1e6, 1) for k in ("pushed_out_usd", "redirect_room_usd")]
@@ -231,6 +238,13 @@ def _show(study: ProductStudy, top: int, words: str) -> None:
         title = f"Excluded, dual-use: {len(study.listed)} products, the first {len(lines)}"
         print_table(title, ["HS", "product", "tier", "bought, USD mn"], lines, left=3)
     _say_caveats(study, words)
+
+
+def _flow(total: Mapping[str, Any], side: str) -> str:
+    usd, basis = float(total[f"{side}_usd"]), str(total[f"{side}_basis"])
+    if not usd > 0:
+        return "absent: no record"
+    return f"{bn(usd)} bn USD" + ("" if basis == "recorded" else f", {basis}: see below")
 
 
 def _chapter(total: Mapping[str, Any], name: str) -> str:

@@ -7,6 +7,7 @@ store, or the frame that pandas has read. The answers are shown to agree before 
 from __future__ import annotations
 
 import atexit
+import inspect
 import json
 import shutil
 import subprocess
@@ -37,17 +38,20 @@ peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM
 print(json.dumps([1024 * int(peak.split()[1]), float(pair["value_usd"].sum())]))
 """
 
+# Each process imports what its answer needs, and nothing of the benchmarks.
 _STORE = """
+from __future__ import annotations
 import json
 from counterpoise.data.trade_store import TradeStore
-from counterpoise.report.bench.store import store_pair
+{function}
 pair, beside = store_pair(TradeStore.open({place!r}), {a!r}, {b!r})
 """
 
 _PANDAS = """
+from __future__ import annotations
 import json
 import pandas as pd
-from counterpoise.report.bench.store import pandas_pair
+{function}
 pair, beside = pandas_pair(pd.read_parquet({place!r}), {a!r}, {b!r})
 """
 
@@ -113,15 +117,17 @@ def prepare_cold(sources: Path | None) -> Prepared:
     import_trade(path, folder, year=2024).close()
     peaks: dict[str, float] = {}
 
-    def asked(who: str, code: str, place: str) -> Callable[[], float]:
+    def asked(who: str, code: str, function: Callable[..., object], place: str) -> Callable[[], float]:
+        text = code.format(function=inspect.getsource(function), place=place, a=_A, b=_B)
+
         def run() -> float:
-            peak, value = _fresh(code.format(place=place, a=_A, b=_B))
+            peak, value = _fresh(text)
             peaks[who] = max(peaks.get(who, 0.0), peak)
             return value
 
         return run
 
-    ours, theirs = asked("store", _STORE, folder), asked("pandas", _PANDAS, str(path))
+    ours, theirs = asked("store", _STORE, store_pair, folder), asked("pandas", _PANDAS, pandas_pair, str(path))
 
     def check(value: float) -> None:
         _same_pair(value, theirs())
