@@ -45,8 +45,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one worker, and all that read the flagship's report: it is made once."""
+    """Keep the tests of a file on one worker, and all that read the flagship's report: it is made once.
+
+    First of all hooks, since xdist's own reads the groups.
+    """
     for item in items:
         reads_report = "flagship" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group("flagship" if reads_report else str(item.path)))
