@@ -201,9 +201,7 @@ class ProductShock:
         note: str | None = None,
     ) -> ProductShock:
         """Shut lines. Sales at home stay open; name the country as origin and destination to shut those."""
-        mask = self.base.lines(origin=origin, destination=destination, hs=hs)
-        if origin != destination or origin is None:
-            mask &= self.base.origin != self.base.destination
+        mask = _shut(self.base, origin, destination, hs)
         shut = mask if self.embargo is None else mask | self.embargo
         return dataclasses.replace(self, embargo=shut, notes=(*self.notes, note) if note else self.notes)
 
@@ -220,6 +218,17 @@ class ProductShock:
             (base.world.countries[at % n], base.world.sectors[at // n])
             for at in np.flatnonzero((before > 0) & (left <= 0)).tolist()
         ]
+
+
+def _shut(
+    base: ProductWorld,
+    origin: str | Iterable[str] | None,
+    destination: str | Iterable[str] | None,
+    hs: str | Iterable[str] | None,
+) -> NDArray[np.bool_]:
+    """Return the lines (L,) that an embargo shuts: sales at home only where one country is named on both sides."""
+    mask = base.lines(origin=origin, destination=destination, hs=hs)
+    return mask if origin == destination and origin is not None else mask & (base.origin != base.destination)
 
 
 def scheduled_shock(base: ProductWorld, rows: Sequence[Mapping[str, object]]) -> ProductShock:
@@ -253,12 +262,11 @@ def scheduled_shock(base: ProductWorld, rows: Sequence[Mapping[str, object]]) ->
             problems.append(f"row {place}: how = '{how}'; expected 'add', 'set' or 'embargo'")
         named = {key: None if str(row[key]) == "*" else str(row[key]) for key in ("origin", "destination", "hs")}
         try:
-            mask, rate = base.lines(**named), 0.0 if how == "embargo" else float(str(row["rate"]))
+            mask = _shut(base, **named) if how == "embargo" else base.lines(**named)
+            rate = 0.0 if how == "embargo" else float(str(row["rate"]))
         except (LabelError, ValueError) as error:
             problems.append(f"row {place}: {error}")
             continue
-        if how == "embargo" and (named["origin"] is None or named["origin"] != named["destination"]):
-            mask &= base.origin != base.destination
         wanted.append((len(named["hs"] or ""), place, rate, how, mask))
     raise_all(InputError, "the tariff schedule cannot be used", problems)
     rates, shut = base.tariff_rate.copy(), np.zeros(len(base.flow), dtype=bool)

@@ -195,6 +195,10 @@ def test_several_equilibria_are_searched_for_and_all_shown(tmp_path: Path) -> No
     assert len(document["equilibria"]) == 3
     assert sum(row["met"] for row in document["equilibria"]) + document["failed"] == 12
     assert max(row["max_residual"] for row in document["equilibria"]) <= 1e-9
+    beside = call("simulate", str(path), "--equilibria", "12", "--closures", "--max-steps", "5")
+    assert beside.exit_code == 2
+    assert "--closures has no place beside it" in beside.output
+    assert "--max-steps has no place beside it" in beside.output
     told = call("simulate", str(path), "--equilibria", "12", "-o", str(tmp_path / "out"))
     assert "no. 3" in told.stdout
     assert "not unique by theory" in told.stderr

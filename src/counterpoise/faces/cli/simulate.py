@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from counterpoise.core.errors import InputError
+from counterpoise.core.errors import InputError, raise_all
 from counterpoise.faces.cli.options import AsJson, AsOf, Closure, Model, Offline, Output, Seed, Settings, overrides_of
 from counterpoise.faces.cli.show import bn, folder, number, print_json, print_table, say, write_table
 
@@ -91,6 +91,12 @@ def simulate(
             "leave it out, or take another technology"
         )
     if equilibria is not None:
+        others = {"--closures": closures, "--solver": solver != "anderson", "--max-steps": max_steps is not None}
+        raise_all(
+            InputError,
+            "--equilibria searches with a solver of its own",
+            [f"{name} has no place beside it; leave it out" for name, given in others.items() if given],
+        )
         _several(chosen, world, compiled, equilibria, seed=seed, rtol=rtol, as_json=as_json, output=output)
         return
     solution = solve(world, compiled.shock, closure=chosen.closure, solver=chosen_solver, model=choice, rtol=rtol)
