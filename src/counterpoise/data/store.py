@@ -15,7 +15,7 @@ from counterpoise.core.world import World
 from counterpoise.data.concordance import sectors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["TABLES", "WORLDS", "embedded_path", "load_table", "load_world", "write_table"]
 
@@ -87,11 +87,27 @@ def load_world(name: str | Path = "embedded2024", *, elasticities: str = "fgo") 
             f"unknown world '{name}'{did_you_mean(str(name), WORLDS)} "
             f"Known: {', '.join(WORLDS)}, or the path of a .parquet file"
         )
-    own = Path(elasticities).suffix == ".csv"
-    theta = _elasticity_file(Path(elasticities)) if own else _elasticity_set(elasticities)
-    world = World.load(embedded_path(str(name)) if shipped else path)
-    if own:
-        return _with_some(world, theta, elasticities)
+    if Path(elasticities).suffix == ".csv":
+        theta = _elasticity_file(Path(elasticities))
+        return _with_some(_stored(str(name)) if shipped else World.load(path), theta, elasticities)
+    theta = _elasticity_set(elasticities)
+    return _shipped(str(name), elasticities) if shipped else _with_set(World.load(path), theta, elasticities)
+
+
+@cache
+def _stored(name: str) -> World:
+    """Return a shipped world as it is stored; read once, since worlds cannot be changed."""
+    return World.load(embedded_path(name))
+
+
+@cache
+def _shipped(name: str, elasticities: str) -> World:
+    """Return a shipped world with a set of elasticities, one world for all who ask for the same."""
+    return _with_set(_stored(name), _elasticity_set(elasticities), elasticities)
+
+
+def _with_set(world: World, theta: Mapping[str, float], elasticities: str) -> World:
+    """Return a world with a set of elasticities; its own where the set is the default."""
     if elasticities == "fgo":
         return world
     lacking = [sector for sector in world.sectors if sector not in theta]

@@ -116,17 +116,20 @@ def levers_from_scenario(
         hint = did_you_mean(obstacles, OBSTACLE_SOURCES) or ";"
         raise InputError(f"obstacles is '{obstacles}'{hint} expected scenario or report")
     seller, buyer = pair_of(scenario, world)
-    found: list[Lever] = []
-    covered: set[str] = set()
-    for measure in scenario.measure:
-        if isinstance(measure, Purchase) and measure.buyer == seller and measure.seller == buyer and measure.enabled:
-            found.append(_programme(scenario, world, measure))
-            covered |= set(found[-1].touched)
+    named = tuple(
+        m.model_copy(update={"removed": True}) if isinstance(m, Obstacle) else m
+        for m in scenario.measure
+        if (isinstance(m, Purchase) and m.buyer == seller and m.seller == buyer and m.enabled)
+        or (isinstance(m, Obstacle) and obstacles == "scenario" and _is_lever(m, seller, buyer))
+    )
+    reach = _reaches(scenario, world, named)
+    found: list[Lever] = [_programme(m, reach[m.id]) for m in named if isinstance(m, Purchase)]
+    covered = {sector for lever in found for sector in lever.touched}
     if obstacles == "report":
         found += _reported(scenario, world, seller, buyer, removal_part)
-    for measure in scenario.measure if obstacles == "scenario" else ():
-        if isinstance(measure, Obstacle) and _is_lever(measure, seller, buyer):
-            found.append(_removal(scenario, world, measure, seller, buyer, removal_part))
+    found += [
+        _removal(scenario, world, m, reach[m.id], seller, buyer, removal_part) for m in named if isinstance(m, Obstacle)
+    ]
     found += [_listed(entry) for entry in scenario.lever if entry.enabled]
     if not only_scenario:
         found += _duty_cuts(world, seller, buyer)
@@ -276,16 +279,17 @@ def _is_lever(measure: Obstacle, seller: str, buyer: str) -> bool:
     return measure.enabled and not measure.added and measure.origins == (buyer,) and measure.destinations == (seller,)
 
 
-def _reach(scenario: Scenario, world: World, measure: Purchase | Obstacle | Tariff) -> Reach:
-    """Return the sectors a measure reaches, with the share of trade that it covers, as the compiler lays it."""
-    alone = scenario.model_copy(
-        update={"measure": (measure.model_copy(update={"valid_from": None, "valid_until": None}),)}
-    )
-    report = compile_scenario(alone, world).report.measures[0]
-    return tuple((c.sector, c.covered_share) for c in report.coverage if c.covered_share > 0 and c.trade_usd > 0)
+def _reaches(scenario: Scenario, world: World, measures: Sequence[Purchase | Obstacle | Tariff]) -> dict[str, Reach]:
+    """Return by measure the sectors it reaches, with the share of trade that it covers, as the compiler lays it."""
+    undated = tuple(m.model_copy(update={"valid_from": None, "valid_until": None}) for m in measures)
+    report = compile_scenario(scenario.model_copy(update={"measure": undated}), world).report
+    return {
+        found.id: tuple((c.sector, c.covered_share) for c in found.coverage if c.covered_share > 0 and c.trade_usd > 0)
+        for found in report.measures
+    }
 
 
-def _programme(scenario: Scenario, world: World, measure: Purchase) -> PurchaseProgramme:
+def _programme(measure: Purchase, reach: Reach) -> PurchaseProgramme:
     upper = measure.subsidy_rate.at("high")
     return PurchaseProgramme(
         id=measure.id,
@@ -293,7 +297,7 @@ def _programme(scenario: Scenario, world: World, measure: Purchase) -> PurchaseP
         payer=measure.buyer,
         origin=measure.seller,
         destination=measure.buyer,
-        reach=_reach(scenario, world, measure),
+        reach=reach,
         upper=upper,
         ramp=_ramp(measure),
         source=measure.source,
@@ -301,10 +305,9 @@ def _programme(scenario: Scenario, world: World, measure: Purchase) -> PurchaseP
 
 
 def _removal(
-    scenario: Scenario, world: World, measure: Obstacle, seller: str, buyer: str, part: float
+    scenario: Scenario, world: World, measure: Obstacle, reach: Reach, seller: str, buyer: str, part: float
 ) -> ObstacleRemoval:
     ave = measure.ave.at(scenario.case)
-    reach = _reach(scenario, world, measure.model_copy(update={"removed": True}))
     flow = world.flow.sel(origin=buyer, destination=seller)
     trade = float(sum(share * float(flow.sel(sector=name)) for name, share in reach))
     burden = ave * trade
@@ -355,11 +358,8 @@ def _other_programmes(
     """Return a programme for every goods sector that none of the scenario's reaches, its exemptions kept."""
     exempt = tuple(sorted({n for m in scenario.measure if isinstance(m, Purchase | Obstacle) for n in m.exempt}))
     flow = world.flow.sel(origin=buyer, destination=seller)
-    out: list[Lever] = []
-    for name in _goods(world):
-        if name in covered or not float(flow.sel(sector=name)) > 0:
-            continue
-        measure = Purchase.model_validate(
+    measures = [
+        Purchase.model_validate(
             {
                 "id": f"programme_{name}",
                 "kind": "purchase",
@@ -372,8 +372,11 @@ def _other_programmes(
                 "source": "own assumption: not part of the scenario",
             }
         )
-        out.append(_programme(scenario, world, measure))
-    return out
+        for name in _goods(world)
+        if name not in covered and float(flow.sel(sector=name)) > 0
+    ]
+    reach = _reaches(scenario, world, measures)
+    return [_programme(measure, reach[measure.id]) for measure in measures]
 
 
 def _restraint(world: World, seller: str, buyer: str) -> list[Lever]:

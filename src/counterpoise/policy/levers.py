@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -53,6 +54,14 @@ Factors on ``latent`` are amounts, USD of potential trade, and add up.
 """
 
 TERMS: tuple[Term, ...] = ("duty_kept", "price_factor", "unsubsidised", "untaxed", "iceberg", "productivity", "latent")
+
+
+@cache
+def _covered(reach: Reach) -> Floats:
+    """Return the shares of a reach, once for all values that are tried."""
+    out = np.array([part for _, part in reach], dtype=np.float64)
+    out.setflags(write=False)
+    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +163,7 @@ class TradeLever(Lever):
     @property
     def covered(self) -> Floats:
         """Share of each sector that is reached."""
-        return np.array([part for _, part in self.reach], dtype=np.float64)
+        return _covered(self.reach)
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,11 +14,26 @@ from counterpoise.core.errors import InputError, raise_all
 from counterpoise.model import latent_share
 from counterpoise.policy.levers import TERMS, Lever, Term, lever_problems
 
-__all__ = ["Mixture", "TermArrays", "shock_with"]
+__all__ = ["Jacobian", "Mixture", "TermArrays", "shock_with"]
 
 Floats = NDArray[np.float64]
+Positions = NDArray[np.intp]
 
 _TINY = 1e-300
+
+_ARRAYS: dict[Term, str] = {
+    "duty_kept": "tariff_rate",
+    "price_factor": "tariff_rate",
+    "unsubsidised": "purchase_subsidy_rate",
+    "untaxed": "export_tax_rate",
+    "iceberg": "iceberg_cost_hat",
+    "productivity": "productivity_hat",
+    "latent": "latent_share",
+}
+"""The array of `TermArrays` that each term of a lever moves."""
+
+_ANCHORS: dict[Term, float] = {"unsubsidised": 1.0, "untaxed": -1.0, "iceberg": 0.0, "productivity": 0.0}
+"""Value a of an array x that a factor f leaves alone: x becomes a + (x - a) f."""
 
 
 class TermArrays(NamedTuple):
@@ -37,14 +52,59 @@ class TermArrays(NamedTuple):
     booked_rate: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One lever in the mixture: its column, its cells as flat positions of its term's array and among those touched."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Jacobian:
+    """Derivatives of the terms to L levers, sparse.
 
-    column: int
-    lever: Lever
-    flat: NDArray[np.intp]
-    at: NDArray[np.intp]
+    ``entries`` holds by array of `TermArrays` the cells (E,) as flat positions, the levers (E,) and the values (E,).
+    """
+
+    entries: Mapping[str, tuple[Positions, Positions, Floats]]
+    levers: int
+
+    def pull(self, slopes: TermArrays) -> Floats:
+        """Return derivatives to the levers (m, L) from derivatives to the terms, each with a leading axis m."""
+        rows = len(slopes.tariff_rate)
+        out = np.zeros((rows, self.levers))
+        for name, (cells, columns, values) in self.entries.items():
+            array: Floats = getattr(slopes, name)
+            moved = array.reshape(rows, -1)[:, cells] * values
+            for k in range(rows):
+                out[k] += np.bincount(columns, moved[k], minlength=self.levers)
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """The levers on one term, one entry per lever and cell.
+
+    ``levers`` with their columns; ``column`` (E,) the lever of every entry, ``flat`` (E,) its cell in the term's array
+    and ``at`` (E,) among the C cells ``touched`` by any.
+    """
+
+    levers: tuple[tuple[int, Lever], ...]
+    column: Positions
+    flat: Positions
+    at: Positions
+    touched: Positions
+
+    def factors(self, values: Floats) -> tuple[Floats, Floats]:
+        """Return the factor of every entry (E,) and its derivative to the lever's value."""
+        pairs = [lever.factor(float(values[column])) for column, lever in self.levers]
+        return _joined([own for own, _ in pairs]), _joined([slope for _, slope in pairs])
+
+    def product(self, own: Floats) -> Floats:
+        """Multiply the factors of all levers, by touched cell (C,)."""
+        total = np.ones(len(self.touched))
+        np.multiply.at(total, self.at, own)
+        return total
+
+    def others(self, own: Floats) -> Floats:
+        """Return by entry (E,) the product of the factors of all other levers on its cell."""
+        none = own == 0
+        rest = self.product(np.where(none, 1.0, own))[self.at]
+        zeros = np.bincount(self.at, none, minlength=len(self.touched))[self.at]
+        return np.where(zeros - none > 0, 0.0, rest / np.where(none, 1.0, own))
 
 
 class Mixture:
@@ -61,20 +121,19 @@ class Mixture:
         n, s = len(world.countries), len(world.sectors)
         self.levers = tuple(levers)
         self.background = background
-        self._shapes: dict[str, tuple[int, ...]] = {term: (s, n, n) for term in TERMS} | {"productivity": (n, s)}
-        places: dict[Term, list[tuple[int, Lever, NDArray[np.intp]]]] = {term: [] for term in TERMS}
+        self._shapes = {name: (n, s) if name == "productivity_hat" else (s, n, n) for name in TermArrays._fields}
+        found: dict[Term, list[tuple[int, Lever, Positions]]] = {term: [] for term in TERMS}
         for column, lever in enumerate(levers):
             cells = lever.cells(world)
             ordered = cells if len(cells) == 2 else (cells[2], cells[0], cells[1])
-            flat = np.asarray(np.ravel_multi_index(ordered, self._shapes[lever.term]), dtype=np.intp)
-            places[lever.term].append((column, lever, flat))
-        self._touched = {term: _union([flat for _, _, flat in mine]) for term, mine in places.items()}
-        self._parts: dict[Term, list[_Part]] = {
-            term: [_Part(k, lever, flat, np.searchsorted(self._touched[term], flat)) for k, lever, flat in mine]
-            for term, mine in places.items()
-        }
-        traded = [*self._touched["duty_kept"].tolist(), *self._touched["price_factor"].tolist()]
-        self._priced = _union([np.array(traded, dtype=np.intp)])
+            flat = np.asarray(np.ravel_multi_index(ordered, self._shapes[_ARRAYS[lever.term]]), dtype=np.intp)
+            found[lever.term].append((column, lever, flat))
+        self._places: dict[Term, _Place] = {term: _place(mine) for term, mine in found.items() if mine}
+        self._flat = {column: flat for mine in found.values() for column, _, flat in mine}
+        duty, price = (_cells([flat for _, _, flat in found[term]]) for term in ("duty_kept", "price_factor"))
+        duty, price = np.unique(duty), np.unique(price)
+        self._priced = np.union1d(duty, price)
+        self._duty_at, self._price_at = np.searchsorted(self._priced, duty), np.searchsorted(self._priced, price)
         self._base = TermArrays(
             tariff_rate=_by_sector(background.tariff_rate_cf.to_numpy()),
             purchase_subsidy_rate=_by_sector(background.purchase_subsidy_rate.to_numpy()),
@@ -91,93 +150,57 @@ class Mixture:
     @property
     def opens_lines(self) -> bool:
         """True where some lever opens a line."""
-        return bool(self._parts["latent"])
+        return "latent" in self._places
 
     @property
     def supports_exports(self) -> bool:
         """True where some lever pays for exports."""
-        return bool(self._parts["untaxed"])
+        return "untaxed" in self._places
 
     def terms(self, values: Floats) -> TermArrays:
         """Return the terms at values of the levers, (L,)."""
-        base = self._base
-        booked = np.zeros_like(base.booked_rate)
-        for part in (p for parts in self._parts.values() for p in parts):
-            rate = part.lever.booked_rate(float(values[part.column]))
-            if rate is not None:
-                np.add.at(booked.reshape(-1), part.flat, rate[0])
-        out = TermArrays(
-            base.tariff_rate.copy(),
-            base.purchase_subsidy_rate.copy(),
-            base.export_tax_rate.copy(),
-            base.iceberg_cost_hat.copy(),
-            base.productivity_hat.copy(),
-            base.latent_share.copy(),
-            booked,
-        )
-        kept, price = self._over_priced("duty_kept", values), self._over_priced("price_factor", values)
-        rate_before = base.tariff_rate.reshape(-1)[self._priced]
-        out.tariff_rate.reshape(-1)[self._priced] = (1.0 + rate_before * kept) * price - 1.0
-        left, at = self._product("unsubsidised", values), self._touched["unsubsidised"]
-        subsidy = out.purchase_subsidy_rate.reshape(-1)
-        subsidy[at] = 1.0 - (1.0 - subsidy[at]) * left
-        left, at = self._product("untaxed", values), self._touched["untaxed"]
-        export_tax = out.export_tax_rate.reshape(-1)
-        export_tax[at] = (1.0 + export_tax[at]) * left - 1.0
-        out.iceberg_cost_hat.reshape(-1)[self._touched["iceberg"]] *= self._product("iceberg", values)
-        out.productivity_hat.reshape(-1)[self._touched["productivity"]] *= self._product("productivity", values)
-        for part in self._parts["latent"]:
-            amount = part.lever.factor(float(values[part.column]))[0]
-            np.add.at(out.latent_share.reshape(-1), part.flat, amount * self._share_of_usd.reshape(-1)[part.flat])
+        out = TermArrays(*(array.copy() for array in self._base))
+        flat = {name: array.reshape(-1) for name, array in out._asdict().items()}
+        for column, (rate, _) in self._booked(values).items():
+            np.add.at(flat["booked_rate"], self._flat[column], rate)
+        own = self._factors(values)
+        if self._priced.size:
+            kept, price = self._prices(own)
+            flat["tariff_rate"][self._priced] = (1.0 + flat["tariff_rate"][self._priced] * kept) * price - 1.0
+        for term, place in self._places.items():
+            array = flat[_ARRAYS[term]]
+            if term in _ANCHORS:
+                anchor = _ANCHORS[term]
+                array[place.touched] = anchor + (array[place.touched] - anchor) * place.product(own[term][0])
+            elif term == "latent":
+                np.add.at(array, place.flat, own[term][0] * self._share_of_usd.reshape(-1)[place.flat])
         return out
 
-    def chain(self, values: Floats, slopes: TermArrays) -> Floats:
-        """Return derivatives to the levers (m, L) from derivatives to the terms, each with a leading axis m."""
-        rows = len(slopes.tariff_rate)
-        base, at = self._base, self._touched
-        kept, price = self._over_priced("duty_kept", values), self._over_priced("price_factor", values)
-        where: dict[Term, NDArray[np.intp]] = {
-            term: np.searchsorted(self._priced, at[term]) for term in ("duty_kept", "price_factor")
+    def jacobian(self, values: Floats) -> Jacobian:
+        """Return the derivatives of the terms to the levers at values (L,)."""
+        both = self._factors(values)
+        kept, price = self._prices(both)
+        parts: dict[str, list[tuple[Positions, Positions, Floats]]] = {}
+        for term, place in self._places.items():
+            own, slope = both[term]
+            base = getattr(self._base, _ARRAYS[term]).reshape(-1)[place.flat]
+            if term == "duty_kept":
+                slope = slope * place.others(own) * base * price[self._duty_at][place.at]
+            elif term == "price_factor":
+                slope = slope * place.others(own) * (1.0 + base * kept[self._price_at][place.at])
+            elif term == "latent":
+                slope = slope * self._share_of_usd.reshape(-1)[place.flat]
+            else:
+                slope = slope * place.others(own) * (base - _ANCHORS[term])
+            parts.setdefault(_ARRAYS[term], []).append((place.flat, place.column, slope))
+        for column, (_, slope) in self._booked(values).items():
+            flat = self._flat[column]
+            parts.setdefault("booked_rate", []).append((flat, np.full_like(flat, column), slope))
+        entries = {
+            name: (_cells([p[0] for p in mine]), _cells([p[1] for p in mine]), _joined([p[2] for p in mine]))
+            for name, mine in parts.items()
         }
-
-        def taken(array: Floats, cells: NDArray[np.intp]) -> Floats:
-            return array.reshape(rows, -1)[:, cells]
-
-        def before(array: Floats, cells: NDArray[np.intp]) -> Floats:
-            return array.reshape(-1)[cells]
-
-        duty = at["duty_kept"]
-        to_factor: dict[Term, Floats] = {
-            "duty_kept": taken(slopes.tariff_rate, duty) * before(base.tariff_rate, duty) * price[where["duty_kept"]],
-            "price_factor": taken(slopes.tariff_rate, at["price_factor"])
-            * (1.0 + before(base.tariff_rate, at["price_factor"]) * kept[where["price_factor"]]),
-            "unsubsidised": -taken(slopes.purchase_subsidy_rate, at["unsubsidised"])
-            * (1.0 - before(base.purchase_subsidy_rate, at["unsubsidised"])),
-            "untaxed": taken(slopes.export_tax_rate, at["untaxed"])
-            * (1.0 + before(base.export_tax_rate, at["untaxed"])),
-            "iceberg": taken(slopes.iceberg_cost_hat, at["iceberg"]) * before(base.iceberg_cost_hat, at["iceberg"]),
-            "productivity": taken(slopes.productivity_hat, at["productivity"])
-            * before(base.productivity_hat, at["productivity"]),
-            "latent": taken(slopes.latent_share, at["latent"]) * before(self._share_of_usd, at["latent"]),
-        }
-        out = np.zeros((rows, len(self.levers)))
-        booked = slopes.booked_rate.reshape(rows, -1)
-        for term, parts in self._parts.items():
-            total = self._product(term, values)
-            for part in parts:
-                value = float(values[part.column])
-                own, slope = part.lever.factor(value)
-                if term == "latent":
-                    others = np.ones(len(part.at))
-                elif np.all(own != 0):
-                    others = total[part.at] / own
-                else:
-                    others = self._product(term, values, without=part.column)[part.at]
-                out[:, part.column] = to_factor[term][:, part.at] @ (slope * others)
-                rate = part.lever.booked_rate(value)
-                if rate is not None:
-                    out[:, part.column] += booked[:, part.flat] @ rate[1]
-        return out
+        return Jacobian(entries, len(self.levers))
 
     def shock(self, values: Floats) -> Shock:
         """Return the background with the levers at values, as a Shock; what is booked outside is not in it."""
@@ -205,38 +228,43 @@ class Mixture:
         receipt = flow / (1.0 + terms.export_tax_rate)
         supported = (receipt * (base.export_tax_rate - terms.export_tax_rate)).reshape(-1)
         out = np.zeros(len(self.levers))
-        duty, subsidy = self._parts["duty_kept"] + self._parts["price_factor"], self._parts["unsubsidised"]
-        for parts, money in ((duty, forgone), (subsidy, paid), (self._parts["untaxed"], supported)):
-            pieces = [1.0 - p.lever.factor(float(values[p.column]))[0] for p in parts]
+        shared: tuple[tuple[tuple[Term, ...], Floats], ...] = (
+            (("duty_kept", "price_factor"), forgone),
+            (("unsubsidised",), paid),
+            (("untaxed",), supported),
+        )
+        for group, money in shared:
+            places = [self._places[term] for term in group if term in self._places]
+            flat, column = _cells([p.flat for p in places]), _cells([p.column for p in places])
+            piece = 1.0 - _joined([p.factors(values)[0] for p in places])
             total = np.zeros_like(money)
-            for part, piece in zip(parts, pieces, strict=True):
-                np.add.at(total, part.flat, piece)
-            for part, piece in zip(parts, pieces, strict=True):
-                whole = total[part.flat]
-                portion = np.divide(piece, whole, out=np.zeros_like(piece), where=whole != 0)
-                out[part.column] = float(money[part.flat] @ portion)
+            np.add.at(total, flat, piece)
+            whole = total[flat]
+            portion = np.divide(piece, whole, out=np.zeros_like(piece), where=whole != 0)
+            out += np.bincount(column, money[flat] * portion, minlength=len(out))
         traded = flow.reshape(-1)
-        for part in (p for parts in self._parts.values() for p in parts):
-            value, lever = float(values[part.column]), part.lever
-            rate = lever.booked_rate(value)
-            if rate is not None:
-                out[part.column] += float(traded[part.flat] @ rate[0])
-            out[part.column] += lever.curve.at(value) - lever.curve.at(lever.start)
+        for column, (rate, _) in self._booked(values).items():
+            out[column] += float(traded[self._flat[column]] @ rate)
+        for column, lever in enumerate(self.levers):
+            out[column] += lever.curve.at(float(values[column])) - lever.curve.at(lever.start)
         return out
 
-    def _product(self, term: Term, values: Floats, without: int | None = None) -> Floats:
-        """Multiply the factors of all levers on a term (but one), by touched cell."""
-        total = np.ones(len(self._touched[term]))
-        for part in self._parts[term]:
-            if part.column != without:
-                np.multiply.at(total, part.at, part.lever.factor(float(values[part.column]))[0])
-        return total
+    def _booked(self, values: Floats) -> dict[int, tuple[Floats, Floats]]:
+        """Return what is booked outside the equilibrium by column of the lever, and its derivative."""
+        rates = {k: lever.booked_rate(float(v)) for k, (lever, v) in enumerate(zip(self.levers, values, strict=True))}
+        return {k: rate for k, rate in rates.items() if rate is not None}
 
-    def _over_priced(self, term: Term, values: Floats) -> Floats:
-        """Return the factors of a term over all cells where some lever moves the duty-paid price; 1 elsewhere."""
-        out = np.ones(len(self._priced))
-        out[np.searchsorted(self._priced, self._touched[term])] = self._product(term, values)
-        return out
+    def _factors(self, values: Floats) -> dict[Term, tuple[Floats, Floats]]:
+        """Return the factors on every term by entry (E,), and their derivatives."""
+        return {term: place.factors(values) for term, place in self._places.items()}
+
+    def _prices(self, own: Mapping[Term, tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+        """Return the part of the duty kept and the price factor over all cells whose duty-paid price moves."""
+        out: dict[Term, Floats] = {term: np.ones(len(self._priced)) for term in ("duty_kept", "price_factor")}
+        for term, at in (("duty_kept", self._duty_at), ("price_factor", self._price_at)):
+            if term in self._places:
+                out[term][at] = self._places[term].product(own[term][0])
+        return out["duty_kept"], out["price_factor"]
 
 
 def shock_with(
@@ -255,9 +283,20 @@ def shock_with(
     return Mixture(world, levers, background or Shock.none(world)).shock(given)
 
 
-def _union(positions: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
-    """Return all positions once, in order."""
-    return np.unique(np.concatenate([np.empty(0, dtype=np.intp), *positions]))
+def _place(found: Sequence[tuple[int, Lever, Positions]]) -> _Place:
+    """Return the levers on one term from their columns and flat cells."""
+    flat = _cells([cells for _, _, cells in found])
+    column = _cells([np.full_like(cells, k) for k, _, cells in found])
+    touched, at = np.unique(flat, return_inverse=True)
+    return _Place(tuple((k, lever) for k, lever, _ in found), column, flat, at.astype(np.intp), touched)
+
+
+def _cells(parts: Sequence[Positions]) -> Positions:
+    return np.concatenate([np.empty(0, dtype=np.intp), *parts])
+
+
+def _joined(parts: Sequence[Floats]) -> Floats:
+    return np.concatenate([np.empty(0), *parts])
 
 
 def _by_sector(array: Floats) -> Floats:

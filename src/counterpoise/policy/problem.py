@@ -1,25 +1,21 @@
 r"""The closing problem: cost, gap and limits as functions of the levers, with exact derivatives.
 
 Every point is an equilibrium, started from the one before. All outcomes come from one vector g(x, p) of the state x and
-the terms p; the rows that are asked for are differentiated together by the adjoint of the equilibrium map F::
+the terms p; the rows that are asked for are differentiated together by the adjoint of the equilibrium
+(`counterpoise.policy.kernels`), and the chain rule of the levers (`Jacobian.pull`) turns terms into levers. So are the
+second derivatives.
 
-    dg/dp = g_p + V' F_p,    V = g_x + F_x' V
-
-and the chain rule of the levers (`Mixture.chain`) turns terms into levers. Second derivatives are differences of these
-first ones, all levers in one call.
-
-Where the state is small enough, M, the inverse of I - F_x at the first point, speeds up both: the equilibrium is the
-fixed point of x + M (F(x) - x), and the adjoint that of V + M' (g_x + F_x' V - V). M only sets the pace; what counts as
-solved is judged on the equations themselves.
+Where the state is small enough, M, the inverse of I - F_x at the first point, speeds all of it up: the equilibrium is
+the fixed point of x + M (F(x) - x), and the adjoint that of v + M' (g_x + F_x' v - v). M only sets the pace; what
+counts as solved is judged on the equations themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -32,25 +28,20 @@ from counterpoise.core import Shock, World
 from counterpoise.core.errors import InputError, NotConvergedError, raise_all
 from counterpoise.core.labels import index_of
 from counterpoise.model import (
-    Baseline,
     Closure,
     FixedLabour,
     Labour,
-    Outcome,
-    Terms,
     baseline_of,
     closure_named,
     initial_state,
-    outcome,
     parts_of,
-    sweep,
     terms_of,
-    trade_maps,
 )
+from counterpoise.policy import kernels
+from counterpoise.policy.kernels import Aim, Bent, Setting, Slopes, Solved
 from counterpoise.policy.levers import Lever
 from counterpoise.policy.mixture import Mixture, TermArrays
 from counterpoise.solver import Anderson
-from counterpoise.solver.anderson import accelerate
 from counterpoise.solver.engine import require_unique
 
 __all__ = ["Equilibria", "Outcomes", "Point"]
@@ -63,46 +54,20 @@ _SOLVE = Anderson(rtol=1e-11)
 _ADJOINT = Anderson(rtol=1e-10, step_limit=1e9, max_steps=2000)
 """The adjoint is linear and scaled to one, so its steps need no limit."""
 
-_ROUGH = (Anderson(rtol=1e-9, memory=3), Anderson(rtol=1e-8, memory=3, step_limit=1e9, max_steps=2000))
-"""Equilibria and adjoints whose differences are second derivatives, which only set the direction of a step."""
+_ROUGH = Anderson(rtol=1e-5, memory=3, step_limit=1e9, max_steps=2000)
+"""Movements of the state behind second derivatives, which only set the direction of a step."""
 
 _DENSE = 2500
 """Largest state whose linearisation is inverted: 50 MB, and seconds to make."""
 
 _AT_ONCE = 8
-"""Equilibria in one call, where there are many; one size, so that one is compiled."""
+"""Directions of second derivatives in one call; one size, so that one is compiled."""
 
 _LANES = 2
 """Rows in one call of the adjoint, for the same reason."""
 
-_STEP = 3e-4
-"""Step of the differences of first derivatives, in scaled levers."""
-
-
-class _Aim(NamedTuple):
-    """Positions of the pair, and masks (N,) of the countries whose budgets pay and of the pair itself."""
-
-    origin: Array
-    destination: Array
-    payer: Array
-    pair: Array
-
-
-class _Solved(NamedTuple):
-    """Of B points: states (B, n), outcomes, rows (B, outcomes) and violations (B,)."""
-
-    x: Array
-    outcome: Outcome
-    rows: Array
-    violation: Array
-
-
-class _Slopes(NamedTuple):
-    """Of B points and m rows: derivatives to the terms, adjoints (B, m, n) and their errors (B, m)."""
-
-    terms: Terms
-    adjoint: Array
-    error: Array
+_STEP = 1e-6
+"""Step of the differences of the levers' own derivatives, in scaled levers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,18 +168,17 @@ class Equilibria:
             base = baseline_of(world)
             if trade_elasticity is not None:
                 base = base._replace(trade_elasticity=jnp.asarray(trade_elasticity))
-            self._base = base
             used = {"potential_flow"} if self.mixture.opens_lines else set[str]()
             used |= {"export_tax_rate"} if self.mixture.supports_exports else set[str]()
-            self._background = terms_of(world, shock, {*parts_of([shock]), *used})
-            self._initial: Floats = np.asarray(ravel_pytree(initial_state(n, len(world.sectors), self._background))[0])
-            self._aim = _Aim(
+            terms = terms_of(world, shock, {*parts_of([shock]), *used})
+            self._initial: Floats = np.asarray(ravel_pytree(initial_state(n, len(world.sectors), terms))[0])
+            aim = Aim(
                 jnp.asarray(i),
                 jnp.asarray(j),
                 jnp.asarray([1.0 if c in payers else 0.0 for c in world.countries]),
                 jnp.asarray([1.0 if c in pair else 0.0 for c in world.countries]),
             )
-            self._inverse = jnp.zeros((0, 0))
+            self._setting = Setting(base, terms, aim, jnp.zeros((0, 0), jnp.float32))
         self._kept: dict[bytes, Point] = {}
         self._last: Point | None = None
 
@@ -225,9 +189,8 @@ class Equilibria:
         other.mixture = Mixture(self.world, levers, self.mixture.background)
         payers = {lever.payer for lever in levers}
         with jax.enable_x64(True):
-            other._aim = self._aim._replace(
-                payer=jnp.asarray([1.0 if c in payers else 0.0 for c in self.world.countries])
-            )
+            payer = jnp.asarray([1.0 if c in payers else 0.0 for c in self.world.countries])
+            other._setting = self._setting._replace(aim=self._setting.aim._replace(payer=payer))
         other._kept = {}
         other.solves = other.adjoints = 0
         return other
@@ -235,12 +198,12 @@ class Equilibria:
     @property
     def income(self) -> Floats:
         """Baseline income (N,), USD."""
-        return np.asarray(self._base.income)
+        return np.asarray(self._setting.base.income)
 
     @property
     def payers(self) -> NDArray[np.bool_]:
         """Which countries pay for some lever (N,)."""
-        return np.asarray(self._aim.payer) > 0
+        return np.asarray(self._setting.aim.payer) > 0
 
     def point(self, values: Floats) -> Point:
         """Return the equilibrium at values of the levers (L,).
@@ -252,11 +215,10 @@ class Equilibria:
         """
         key = values.tobytes()
         if key not in self._kept:
-            start = self._initial if self._last is None else self._last.x
-            (point,) = self._points(values[None, :], start)
+            point = self._solved(values, self._initial if self._last is None else self._last.x)
             self._kept[key] = point
             if self._last is None:
-                self._linearise(point)
+                self.linearise(point)
             self._last = point
         return self._kept[key]
 
@@ -275,10 +237,10 @@ class Equilibria:
             near = point.adjoints or ({} if self._last is None else self._last.adjoints)
             blank = np.zeros(self._initial.size)
             guess = np.stack([near.get(key, blank) for key in wanted])
-            slopes, adjoint = self._differentiate((point,), rows, guess)
+            slopes, adjoint = self._differentiate(point, rows, guess)
             for k, name in enumerate(wanted):
-                point.slopes[name] = slopes[0, k]
-                point.adjoints[name] = adjoint[0, k]
+                point.slopes[name] = slopes[k]
+                point.adjoints[name] = adjoint[k]
             self._last = point
         return np.stack([point.slopes[key] for key in keys])
 
@@ -297,283 +259,138 @@ class Equilibria:
         Raises
         ------
         NotConvergedError
-            If an equilibrium beside the point, or its adjoint, was not found.
+            If the movement of the state along a lever, or an adjoint, was not found.
         """
-        slopes = self.slopes(point, weights)
+        self.slopes(point, weights)
         moving = np.flatnonzero(ranges > 0)
         out = np.zeros((len(weights), len(ranges), len(ranges)))
         if not moving.size:
             return out
-        lower = np.array([lever.lower for lever in self.levers])
-        inward = np.where((point.values - lower) / np.where(ranges > 0, ranges, 1.0) > 0.5, -_STEP, _STEP)
-        moved = np.repeat(point.values[None, :], -(-len(moving) // _AT_ONCE) * _AT_ONCE, axis=0)
-        moved[np.arange(len(moving)), moving] += (inward * ranges)[moving]
-        guess = np.stack([point.adjoints[row.tobytes()] for row in weights])
-        found: list[Floats] = []
-        for first in range(0, len(moved), _AT_ONCE):
-            points = self._points(moved[first : first + _AT_ONCE], point.x, _ROUGH[0])
-            found.append(self._differentiate(points, weights, guess, _ROUGH[1])[0])
-        beside = np.concatenate(found)
-        change = (beside[: len(moving)] - slopes[None]) * ranges
-        out[:, moving, :] = np.moveaxis(change / inward[moving][:, None, None], 0, 1)
+        adjoint = np.stack([point.adjoints[row.tobytes()] for row in weights])
+        for first in range(0, len(weights), _LANES):
+            rows = slice(first, first + _LANES)
+            out[rows] = self._bent(point, weights[rows], adjoint[rows], moving, ranges)
         out[:, :, ranges <= 0] = 0.0
         return 0.5 * (out + np.swapaxes(out, 1, 2))
 
-    def _points(self, values: Floats, start: Floats, options: Anderson = _SOLVE) -> tuple[Point, ...]:
-        """Return the equilibria at values (B, L), all from one start (n,)."""
-        terms = [self.mixture.terms(row) for row in values]
-        with jax.enable_x64(True):
-            model, booked = self._model_terms(terms), jnp.asarray(np.stack([t.booked_rate for t in terms]))
-            answer = self._solve(model, booked, start, options)
-            if not float(np.max(answer.violation)) <= options.rtol:
-                answer = self._solve(model, booked, self._initial, options, plain=True)
-        worst = int(np.argmax(np.where(np.isfinite(answer.violation), answer.violation, np.inf)))
-        if not float(answer.violation[worst]) <= 1e3 * options.rtol:
-            said = ", ".join(f"{lever.id} {v:.4g}" for lever, v in zip(self.levers, values[worst], strict=True))
-            raise NotConvergedError(
-                f"no equilibrium was found with the levers at {said}: largest violation "
-                f"{float(answer.violation[worst]):.3g}; give the levers narrower bounds, or take another closure"
-            )
-        flow = np.moveaxis(np.asarray(answer.outcome.flow_cf), 3, 1)
-        rows, x = np.asarray(answer.rows), np.asarray(answer.x)
-        return tuple(Point(values[k].copy(), terms[k], x[k], rows[k], flow[k]) for k in range(len(values)))
+    def _bent(self, point: Point, weights: Floats, adjoint: Floats, moving: NDArray[np.intp], ranges: Floats) -> Floats:
+        """Return second derivatives of up to `_LANES` rows to scaled levers (m, L, L), not yet symmetric."""
+        count, mixture = len(weights), self.mixture
+        lanes, held = _padded(weights), _padded(adjoint)
+        inward = np.where(self._inward(point.values, ranges), -_STEP, _STEP)
+        here = mixture.jacobian(point.values)
+        out = np.zeros((count, len(ranges), len(ranges)))
+        to_state: list[Floats] = []
+        moved: list[Floats] = []
+        for first in range(0, len(moving), _AT_ONCE):
+            some = np.resize(moving[first : first + _AT_ONCE], _AT_ONCE)
+            values = np.repeat(point.values[None], _AT_ONCE, axis=0)
+            values[np.arange(_AT_ONCE), some] += (inward * ranges)[some]
+            beside = TermArrays(*map(np.stack, zip(*(mixture.terms(row) for row in values), strict=True)))
+            with jax.enable_x64(True):
+                raw: object = cast(Callable[..., object], kernels.bends)(
+                    self._setting,
+                    point.terms,
+                    point.x,
+                    lanes,
+                    held,
+                    beside,
+                    _STEP,
+                    closure=self._closure,
+                    labour=self._labour,
+                    options=_ROUGH,
+                )
+                bent = cast(Bent, jax.device_get(raw))
+            _require_solved(float(np.max(np.asarray(bent.error))), _ROUGH, "the movement of the state")
+            before = here.pull(TermArrays(*(t[0] for t in bent.terms)))[:count]
+            for k, lever in enumerate(moving[first : first + _AT_ONCE].tolist()):
+                turned = mixture.jacobian(values[k]).pull(TermArrays(*(t[k + 1] for t in bent.terms)))[:count]
+                out[:, lever] = (turned - before) * ranges / inward[lever]
+            to_state.append(np.asarray(bent.state)[:, :count])
+            moved.append(np.asarray(bent.moved))
+        size, signs = len(moving), np.sign(inward[moving])
+        through = np.concatenate(to_state)[:size].swapaxes(0, 1) @ np.concatenate(moved)[:size].T
+        out[:, moving[:, None], moving] += signs[:, None] * signs * through
+        return out
 
-    def _linearise(self, point: Point) -> None:
-        """Invert the linearised equilibrium at a point, where it is small enough."""
+    def _inward(self, values: Floats, ranges: Floats) -> NDArray[np.bool_]:
+        """Say which levers have more room below than above (L,)."""
+        lower = np.array([lever.lower for lever in self.levers])
+        return (values - lower) / np.where(ranges > 0, ranges, 1.0) > 0.5
+
+    def _solved(self, values: Floats, start: Floats) -> Point:
+        """Return the equilibrium at values (L,) from a start (n,)."""
+        terms = self.mixture.terms(values)
+        answer = self._solve(self._setting, terms, start)
+        if not float(answer.violation) <= _SOLVE.rtol:
+            answer = self._solve(self._setting._replace(inverse=jnp.zeros((0, 0), jnp.float32)), terms, self._initial)
+        if not float(answer.violation) <= 1e3 * _SOLVE.rtol:
+            said = ", ".join(f"{lever.id} {v:.4g}" for lever, v in zip(self.levers, values, strict=True))
+            raise NotConvergedError(
+                f"no equilibrium was found with the levers at {said}: largest violation {float(answer.violation):.3g}; "
+                "give the levers narrower bounds, or take another closure"
+            )
+        flow = np.moveaxis(np.asarray(answer.flow), 2, 0)
+        return Point(values.copy(), terms, np.asarray(answer.x), np.asarray(answer.rows), flow)
+
+    def _solve(self, setting: Setting, terms: TermArrays, start: Floats) -> Solved:
+        self.solves += 1
+        with jax.enable_x64(True):
+            raw: object = cast(Callable[..., object], kernels.equilibrium)(
+                setting, terms, start, closure=self._closure, labour=self._labour, options=_SOLVE
+            )
+            return cast(Solved, jax.device_get(raw))
+
+    def linearise(self, point: Point) -> None:
+        """Invert the linearised equilibrium at a point, where it is small enough: what follows nearby goes faster."""
         if point.x.size > _DENSE:
             return
         with jax.enable_x64(True):
-            raw: object = cast(Callable[..., object], _inverse)(
-                self._base,
-                jax.tree.map(_first, self._model_terms([point.terms])),
-                jnp.asarray(point.x),
-                closure=self._closure,
-                labour=self._labour,
+            raw: object = cast(Callable[..., object], kernels.inverse_at)(
+                self._setting, point.terms, point.x, closure=self._closure, labour=self._labour
             )
-        inverse = cast(Array, raw)
-        if bool(jnp.all(jnp.isfinite(inverse))):
-            self._inverse = inverse
+            inverse = cast(Array, raw)
+            if bool(jnp.all(jnp.isfinite(inverse))):
+                self._setting = self._setting._replace(inverse=inverse)
 
-    def _differentiate(
-        self, points: tuple[Point, ...], weights: Floats, guess: Floats, options: Anderson = _ADJOINT
-    ) -> tuple[Floats, Floats]:
-        """Solve the adjoints of weighted outcomes at points; return slopes (B, m, L) and adjoints (B, m, n)."""
-        parts = [
-            self._few(points, weights[k : k + _LANES], guess[k : k + _LANES], options)
-            for k in range(0, len(weights), _LANES)
-        ]
-        return np.concatenate([p[0] for p in parts], axis=1), np.concatenate([p[1] for p in parts], axis=1)
-
-    def _few(
-        self, points: tuple[Point, ...], weights: Floats, guess: Floats, options: Anderson
-    ) -> tuple[Floats, Floats]:
-        """Solve the adjoints of a few rows at points in one call."""
-        count = len(weights)
-        padded, first = np.zeros((_LANES, self.at_row.count)), np.zeros((_LANES, guess.shape[1]))
-        padded[:count], first[:count] = weights, guess
-        with jax.enable_x64(True):
-            raw: object = cast(Callable[..., object], _adjoints)(
-                self._base,
-                self._model_terms([p.terms for p in points]),
-                jnp.asarray(np.stack([p.terms.booked_rate for p in points])),
-                self._aim,
-                jnp.asarray(np.stack([p.x for p in points])),
-                jnp.asarray(padded),
-                jnp.asarray(first),
-                self._inverse,
-                closure=self._closure,
-                labour=self._labour,
-                options=options,
-            )
-            answer = cast(_Slopes, jax.device_get(raw))
-        self.adjoints += count * len(points)
-        error = float(np.max(np.asarray(answer.error)[:, :count]))
-        if not error <= 1e2 * options.rtol:
-            raise NotConvergedError(
-                f"the adjoint equation was solved to {error:.3g} only, expected {options.rtol:g}; give the levers "
-                "narrower bounds, or take another closure"
-            )
-        support = weights[:, self.at_row.support]
-        still = np.zeros(self._base.expenditure_share.shape)
-        slopes = np.stack(
-            [
-                self.mixture.chain(
-                    point.values,
-                    TermArrays(
-                        np.asarray(answer.terms.tariff_rate)[k, :count],
-                        np.asarray(answer.terms.purchase_subsidy_rate)[k, :count],
-                        _part(answer.terms.export_tax_rate, k, count, still),
-                        np.asarray(answer.terms.iceberg_cost_hat)[k, :count],
-                        np.asarray(answer.terms.productivity_hat)[k, :count],
-                        _part(answer.terms.latent_share, k, count, still),
-                        support[:, None, None, None] * point.flow,
-                    ),
+    def _differentiate(self, point: Point, weights: Floats, guess: Floats) -> tuple[Floats, Floats]:
+        """Solve the adjoints of weighted outcomes at a point; return slopes (m, L) and adjoints (m, n)."""
+        jacobian = self.mixture.jacobian(point.values)
+        slopes: list[Floats] = []
+        found: list[Floats] = []
+        for first in range(0, len(weights), _LANES):
+            rows = slice(first, first + _LANES)
+            count = len(weights[rows])
+            with jax.enable_x64(True):
+                raw: object = cast(Callable[..., object], kernels.adjoints)(
+                    self._setting,
+                    point.terms,
+                    point.x,
+                    _padded(weights[rows]),
+                    _padded(guess[rows]),
+                    closure=self._closure,
+                    labour=self._labour,
+                    options=_ADJOINT,
                 )
-                for k, point in enumerate(points)
-            ]
+                answer = cast(Slopes, jax.device_get(raw))
+            self.adjoints += count
+            _require_solved(float(np.max(np.asarray(answer.error)[:count])), _ADJOINT, "the adjoint equation")
+            slopes.append(jacobian.pull(answer.terms)[:count])
+            found.append(np.asarray(answer.adjoint)[:count])
+        return np.concatenate(slopes), np.concatenate(found)
+
+
+def _padded(rows: Floats) -> Floats:
+    """Return rows (m, k) with as many of zeros below them as fill the lanes."""
+    out = np.zeros((_LANES, rows.shape[1]))
+    out[: len(rows)] = rows
+    return out
+
+
+def _require_solved(error: float, options: Anderson, what: str) -> None:
+    """Refuse a linear equation that was not solved."""
+    if not error <= 1e2 * options.rtol:
+        raise NotConvergedError(
+            f"{what} was solved to {error:.3g} only, expected {options.rtol:g}; give the levers narrower bounds, or "
+            "take another closure"
         )
-        return slopes, np.asarray(answer.adjoint)[:, :count]
-
-    def _model_terms(self, terms: Sequence[TermArrays]) -> Terms:
-        """Return the terms of B points, each with a leading axis B."""
-        same: Callable[[Array], Array] = partial(_repeated, count=len(terms))
-        latent = jnp.asarray(np.stack([t.latent_share for t in terms])) if self.mixture.opens_lines else None
-        shared = cast(Terms, jax.tree.map(same, self._background))
-        if self.mixture.supports_exports:
-            shared = shared._replace(export_tax_rate=jnp.asarray(np.stack([t.export_tax_rate for t in terms])))
-        return shared._replace(
-            latent_share=shared.latent_share if latent is None else latent,
-            tariff_rate=jnp.asarray(np.stack([t.tariff_rate for t in terms])),
-            purchase_subsidy_rate=jnp.asarray(np.stack([t.purchase_subsidy_rate for t in terms])),
-            iceberg_cost_hat=jnp.asarray(np.stack([t.iceberg_cost_hat for t in terms])),
-            productivity_hat=jnp.asarray(np.stack([t.productivity_hat for t in terms])),
-        )
-
-    def _solve(self, terms: Terms, booked: Array, start: Floats, options: Anderson, *, plain: bool = False) -> _Solved:
-        self.solves += len(booked)
-        raw: object = cast(Callable[..., object], _equilibria)(
-            self._base,
-            terms,
-            booked,
-            self._aim,
-            jnp.asarray(start),
-            jnp.zeros((0, 0)) if plain else self._inverse,
-            closure=self._closure,
-            labour=self._labour,
-            options=options,
-        )
-        return cast(_Solved, jax.device_get(raw))
-
-
-def _part(slopes: Array | None, k: int, count: int, still: Floats) -> Floats:
-    """Return the derivatives of ``count`` rows to a term at a point; zeros of shape ``still`` where it is not used."""
-    return np.zeros((count, *still.shape)) if slopes is None else np.asarray(slopes)[k, :count]
-
-
-def _first(values: Array) -> Array:
-    return values[0]
-
-
-def _repeated(values: Array, count: int) -> Array:
-    return jnp.broadcast_to(values, (count, *jnp.shape(values)))
-
-
-def _rows(result: Outcome, booked: Array, aim: _Aim) -> Array:
-    """Return all outcomes as one vector, in the order of `Outcomes`."""
-    i, j = aim.origin, aim.destination
-    pairs = jnp.sum(result.flow_cf, axis=2)
-    there, back = pairs[i, j], pairs[j, i]
-    budget = result.tariff_revenue_cf
-    if result.export_tax_revenue_cf is not None:
-        budget = budget + result.export_tax_revenue_cf
-    revenue = jnp.sum(aim.payer * budget)
-    support = jnp.sum(jnp.transpose(booked, (1, 2, 0)) * result.flow_cf)
-    own: Array = cast(Any, jnp).diagonal(pairs)
-    sold = jnp.sum(pairs * aim.pair[None, :], axis=1) - own * aim.pair
-    return jnp.concatenate([jnp.stack([there - back, there + back, revenue, support]), result.welfare_hat, sold])
-
-
-# JAX does not annotate these; what comes out is typed where it is used.
-_vjp = cast(Any, jax.vjp)
-_vmap = cast(Any, jax.vmap)
-_jacfwd = cast(Any, jax.jacfwd)
-
-
-@partial(jax.jit, static_argnames=("closure", "labour", "options"))
-def _equilibria(
-    base: Baseline,
-    terms: Terms,
-    booked: Array,
-    aim: _Aim,
-    start: Array,
-    inverse: Array,
-    *,
-    closure: Closure,
-    labour: Labour,
-    options: Anderson,
-) -> _Solved:
-    """Solve B equilibria from one start and return the outcomes, compiled; an empty ``inverse`` is none."""
-    countries, sectors = base.gross_output.shape
-    one = cast(Terms, jax.tree.map(_first, terms))
-    _, state_of = ravel_pytree(initial_state(countries, sectors, one))
-
-    def solved(given: Terms, support: Array) -> _Solved:
-        trade = trade_maps(base, given)
-
-        def evaluate(x: Array) -> tuple[Array, Array]:
-            following, violation = sweep(state_of(x), base, trade, closure, labour)
-            step = ravel_pytree(following)[0] - x
-            return x + (inverse @ step if inverse.size else step), violation
-
-        run = accelerate(evaluate, start, options)
-        result = outcome(state_of(run.x), base, given, trade, closure, labour)
-        return _Solved(run.x, result, _rows(result, support, aim), run.violation)
-
-    return cast(_Solved, _vmap(solved)(terms, booked))
-
-
-@partial(jax.jit, static_argnames=("closure", "labour"))
-def _inverse(base: Baseline, terms: Terms, x: Array, *, closure: Closure, labour: Labour) -> Array:
-    """Return the inverse of I - F_x (n, n) at a point, compiled."""
-    countries, sectors = base.gross_output.shape
-    _, state_of = ravel_pytree(initial_state(countries, sectors, terms))
-    trade = trade_maps(base, terms)
-
-    def moved(y: Array) -> Array:
-        return ravel_pytree(sweep(state_of(y), base, trade, closure, labour)[0])[0]
-
-    return cast(Array, cast(Any, jnp.linalg).inv(jnp.eye(x.size) - _jacfwd(moved)(x)))
-
-
-@partial(jax.jit, static_argnames=("closure", "labour", "options"))
-def _adjoints(
-    base: Baseline,
-    terms: Terms,
-    booked: Array,
-    aim: _Aim,
-    x: Array,
-    weights: Array,
-    guess: Array,
-    inverse: Array,
-    *,
-    closure: Closure,
-    labour: Labour,
-    options: Anderson,
-) -> _Slopes:
-    """Differentiate weighted outcomes, one row of ``weights`` (m, outcomes) each, at B points; compiled."""
-    countries, sectors = base.gross_output.shape
-    one = cast(Terms, jax.tree.map(_first, terms))
-    _, state_of = ravel_pytree(initial_state(countries, sectors, one))
-
-    def at_point(given: Terms, support: Array, state: Array) -> _Slopes:
-        trade = trade_maps(base, given)
-
-        def rows_at(y: Array, p: Terms) -> Array:
-            return _rows(outcome(state_of(y), base, p, trade_maps(base, p), closure, labour), support, aim)
-
-        def mapped(p: Terms) -> Array:
-            return ravel_pytree(sweep(state_of(state), base, trade_maps(base, p), closure, labour)[0])[0]
-
-        def moved(y: Array) -> Array:
-            return ravel_pytree(sweep(state_of(y), base, trade, closure, labour)[0])[0]
-
-        to_state, direct = _vmap(_vjp(rows_at, state, given)[1])(weights)
-        pull_state: Callable[[Array], tuple[Array]] = _vjp(moved, state)[1]
-
-        def solve(target: Array, first: Array) -> tuple[Array, Array]:
-            scale = jnp.maximum(jnp.max(jnp.abs(target)), float(np.finfo(np.float64).tiny))
-            wanted = target / scale
-
-            def evaluate(v: Array) -> tuple[Array, Array]:
-                left = wanted + pull_state(v)[0] - v
-                error = jnp.max(jnp.abs(left)) / jnp.maximum(1.0, jnp.max(jnp.abs(v)))
-                return v + (left @ inverse if inverse.size else left), error
-
-            run = accelerate(evaluate, first / scale, options)
-            return run.x * scale, run.violation
-
-        adjoint, error = _vmap(solve)(to_state, guess)
-        (through,) = _vmap(_vjp(mapped, given)[1])(adjoint)
-        return _Slopes(cast(Terms, jax.tree.map(jnp.add, direct, through)), adjoint, error)
-
-    return cast(_Slopes, _vmap(at_point)(terms, booked, x))

@@ -179,6 +179,7 @@ class Search:
         self._random = np.random.default_rng(seed)
         self._most: Floats | None = None
         self._working: tuple[Limit, ...] = ()
+        self._near = False
 
     def closed(self, u: Floats) -> float:
         """Return what a point closes, USD."""
@@ -232,6 +233,9 @@ class Search:
         if programme.is_free((programme.begin, first, most)):
             u = self._least_effort(first, limits[:1])
             return self._reached(u, limits, 1, 1, free=True)
+        if not self._near:
+            programme.equilibria.linearise(programme.at(first))
+            self._near = True
         scale = self._cost_scale(first)
         ends: list[tuple[float, Floats]] = []
         for number, start in enumerate(self._starts(first, most, near, starts)):
