@@ -79,17 +79,17 @@ def test_second_derivatives_are_differences_of_first_ones() -> None:
     problem = Equilibria(world, EVERY, PAIR)
     ranges = np.array([lever.upper - lever.lower for lever in EVERY])
     values = 0.3 * ranges
-    row = problem.at_row.unit(problem.at_row.gap)[None, :]
-    bend = problem.curvature(problem.point(values), row, ranges)[0]
-    assert bend == pytest.approx(bend.T)
-    k, step = 1, 1e-3
-    up, down = values.copy(), values.copy()
-    up[k] += step * ranges[k]
-    down[k] -= step * ranges[k]
-    change = (
-        (problem.slopes(problem.point(up), row) - problem.slopes(problem.point(down), row))[0] * ranges / (2 * step)
-    )
-    assert bend[k] == pytest.approx(change, abs=1e-3 * np.abs(bend).max())
+    rows = np.stack([problem.at_row.unit(k) for k in (problem.at_row.gap, problem.at_row.support, 5)])
+    bends = problem.curvature(problem.point(values), rows, ranges)
+    for bend, row in zip(bends, rows, strict=True):
+        assert bend == pytest.approx(bend.T)
+        for k, lever in enumerate(EVERY):
+            up, down = values.copy(), values.copy()
+            up[k] += 1e-3 * ranges[k]
+            down[k] -= 1e-3 * ranges[k]
+            ends = [problem.slopes(problem.point(v), row[None, :])[0] for v in (up, down)]
+            change = (ends[0] - ends[1]) * ranges / 2e-3
+            assert bend[k] == pytest.approx(change, abs=2e-5 * np.abs(bend).max()), lever.id
 
 
 def test_an_opened_line_brings_its_potential_where_costs_stay() -> None:

@@ -20,6 +20,7 @@ from counterpoise.data.replication_data import load_caliendo_parro, load_gravity
 from counterpoise.data.sources import locate_sources
 from counterpoise.model import ElasticLabour
 from counterpoise.report.bench.opponents import gegravity_run, nested_loops, scipy_root
+from counterpoise.report.bench.policy import prepare_frontier, prepare_nash, prepare_optimum, prepare_package
 from counterpoise.report.bench.prepared import Prepared
 from counterpoise.report.bench.store import prepare_cold, prepare_import, prepare_warm
 from counterpoise.report.replication import canada_japan, conditional_prices, liberation_day_world
@@ -347,6 +348,10 @@ BENCHMARKS: Mapping[str, tuple[Callable[[Path | None], Prepared], str, float]] =
     "store-import": (prepare_import, "BACI 2024 by HS6, checked and put into the trade store", 60_000.0),
     "store-cold": (prepare_cold, "a pair and its products from the trade store, a new process", 2000.0),
     "store-warm": (prepare_warm, "a pair and its products from the trade store, open", 300.0),
+    "package": (prepare_package, "the flagship's cheapest package, its limit and the next billion", 3000.0),
+    "frontier": (prepare_frontier, "the flagship's frontier, cost against closure", 20_000.0),
+    "optimal-tariffs": (prepare_optimum, "the tariffs of the United States that serve it best", 2000.0),
+    "nash-ossa-2014": (prepare_nash, "trade war of seven regions in 33 sectors", 10_000.0),
     "products": (_products, "duty on single HS6 lines, all countries, after loading", 10_000.0),
 }
 """Cases: how to prepare them, what they are, and the time aimed at in milliseconds on two cores."""
