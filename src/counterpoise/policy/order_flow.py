@@ -53,7 +53,7 @@ def extra_purchases(solution: Solution, buyer: str, seller: str) -> ExtraPurchas
     return ExtraPurchases(buyer, seller, MappingProxyType(dict(sorted(known.items(), key=lambda item: -item[1]))))
 
 
-def scenario_purchases(scenario: Scenario, *, groups: Sequence[str] = ("order",)) -> ExtraPurchases:
+def scenario_purchases(scenario: Scenario, *, groups: Sequence[str] | None = None) -> ExtraPurchases:
     """Solve the purchase programmes of a scenario and return what they add.
 
     Parameters
@@ -61,7 +61,7 @@ def scenario_purchases(scenario: Scenario, *, groups: Sequence[str] = ("order",)
     scenario
         Validated; its purchases must be by one buyer from one seller.
     groups
-        Groups of measures that are solved.
+        Groups of measures that are solved; by default those that hold the programmes.
 
     Raises
     ------
@@ -71,20 +71,18 @@ def scenario_purchases(scenario: Scenario, *, groups: Sequence[str] = ("order",)
         If there is no equilibrium.
     """
     scenario.choice.require_levers("an order")
-    pairs = {
-        (m.buyer, m.seller)
-        for m in scenario.measure
-        if isinstance(m, Purchase) and m.enabled and m.group_name in groups
-    }
+    bought = [m for m in scenario.measure if isinstance(m, Purchase) and m.enabled]
+    chosen = tuple(dict.fromkeys(m.group_name for m in bought)) if groups is None else tuple(groups)
+    pairs = {(m.buyer, m.seller) for m in bought if m.group_name in chosen}
     if len(pairs) != 1:
         seen = ", ".join(f"{buyer} from {seller}" for buyer, seller in sorted(pairs)) or "none"
         raise InputError(
-            f"the scenario '{scenario.name}' has purchase programmes of these pairs in the groups {', '.join(groups)}: "
+            f"the scenario '{scenario.name}' has purchase programmes of these pairs in the groups {', '.join(chosen)}: "
             f"{seen}; expected exactly one pair"
         )
     buyer, seller = pairs.pop()
     world = scenario_world(scenario)
-    shock = compile_scenario(scenario, world, groups=tuple(groups)).shock
+    shock = compile_scenario(scenario, world, groups=chosen).shock
     return extra_purchases(
         solve(world, shock, closure=scenario.closure, model=scenario.choice.beyond_world), buyer, seller
     )

@@ -36,10 +36,13 @@ from counterpoise.scenario.products import ProductDetail
 from counterpoise.scenario.schema import AnyMeasure, Obstacle, Purchase, Range, Tariff
 from counterpoise.solver import Batch, rebase, solve, solve_batch
 
-__all__ = ["Band", "Case", "Story", "StoryResult", "run_story", "tell"]
+__all__ = ["Band", "Case", "Story", "StoryResult", "groups_of_parts", "run_story", "tell"]
 
 COMPANIONS: Mapping[str, tuple[str, ...]] = {"valdai-2025": ("oil-stop", "100bn-2030")}
 """Library scenarios whose result belongs into the report of another."""
+
+PARTS = ("duty", "order", "obstacles", "oil")
+"""Parts that a story can have; groups of these names belong to them whatever they hold."""
 
 CLOSURES = ("fixed_world_share", "zero", "fixed_nominal")
 SETS = ("fgo", "cp2015", "gtap")
@@ -250,7 +253,7 @@ def tell(scenario: Scenario, progress: Tell | None = None, *, seed: int = 0) -> 
     if progress is not None:
         progress("what the order can reach", len(asked), len(asked))
     studies = None
-    if {"obstacles", "order"} & {m.group_name for m in scenario.measure}:
+    if {"obstacles", "order"} & {*groups_of_parts(scenario)}:
         order = cases["order"].solution if "order" in cases else None
         studies = run_studies(scenario, world, seller, buyer, order, progress, seed=seed)
     return Story(
@@ -300,26 +303,53 @@ def drawn_elasticities(world: World, count: int, seed: int, *, years: float | No
     return np.minimum(drawn, np.divide(1.0, scale, out=np.full_like(scale, np.inf), where=scale > 0))
 
 
+def groups_of_parts(scenario: Scenario) -> dict[str, tuple[str, ...]]:
+    """Return the groups of measures behind each part of the story: duty, order, obstacles and oil.
+
+    A group of that name, and groups of other names whose measures all belong to one part: purchases and obstacles
+    between the pair, duties that neither of the two levies.
+    """
+    held: dict[str, set[str]] = {}
+    for measure in scenario.measure:
+        if measure.group_name in PARTS or measure.enabled:
+            part = measure.group_name if measure.group_name in PARTS else _part_of(scenario, measure)
+            held.setdefault(measure.group_name, set()).add(part)
+    out = {part: tuple(group for group, parts in held.items() if parts == {part}) for part in PARTS}
+    return {part: groups for part, groups in out.items() if groups}
+
+
+def _part_of(scenario: Scenario, measure: AnyMeasure) -> str:
+    """Return the part of the story that a measure of a group of another name belongs to; empty where to none."""
+    pair: set[str] = set() if scenario.pair is None else {scenario.pair.origin, scenario.pair.destination}
+    if isinstance(measure, Purchase) and {measure.buyer, measure.seller} == pair:
+        return "order"
+    if isinstance(measure, Obstacle) and pair <= {*measure.origins, *measure.destinations}:
+        return "obstacles"
+    if isinstance(measure, Tariff) and not {*pair, "all"} & {*measure.destinations}:
+        return "duty"
+    return ""
+
+
 def _questions(scenario: Scenario) -> dict[str, tuple[str, Scenario, Sequence[str] | None]]:
     """Return the counterfactuals to solve: name -> (title, scenario, groups)."""
-    groups = {m.group_name for m in scenario.measure}
+    parts = groups_of_parts(scenario)
     out: dict[str, tuple[str, Scenario, Sequence[str] | None]] = {}
-    if "duty" in groups:
-        out["duty"] = ("the duty", scenario, ("duty",))
-    if "order" in groups:
-        out["order"] = ("the order", scenario, ("order",))
-    if "obstacles" in groups:
+    if "duty" in parts:
+        out["duty"] = ("the duty", scenario, parts["duty"])
+    if "order" in parts:
+        out["order"] = ("the order", scenario, parts["order"])
+    if "obstacles" in parts:
         freed = with_obstacles_removed(scenario)
-        out["obstacles"] = ("every obstacle removed", freed, ("obstacles",))
-        if "order" in groups:
-            out["order_and_obstacles"] = ("the order, every obstacle removed", freed, ("order", "obstacles"))
-    if "oil" in groups:
-        out["oil"] = ("the stop", scenario, ("oil",))
+        out["obstacles"] = ("every obstacle removed", freed, parts["obstacles"])
+        if "order" in parts:
+            both = (*parts["order"], *parts["obstacles"])
+            out["order_and_obstacles"] = ("the order, every obstacle removed", freed, both)
+    if "oil" in parts:
+        out["oil"] = ("the stop", scenario, parts["oil"])
     out["all"] = ("everything in the scenario", scenario, None)
     for companion in COMPANIONS.get(scenario.name, ()):
         other = load_scenario(companion)
-        only = ("oil",) if any(m.group_name == "oil" for m in other.measure) else None
-        out[companion] = (other.title, other, only)
+        out[companion] = (other.title, other, groups_of_parts(other).get("oil"))
     return out
 
 
@@ -360,16 +390,15 @@ def _reach(
     scenario: Scenario, world: World, detail: ProductDetail, seller: str, buyer: str
 ) -> tuple[tuple[float, float, float, float], ...]:
     """Return (rate, share closed, share closed without obstacles, cost in USD) at each rate of the programme."""
-    groups = {m.group_name for m in scenario.measure}
-    if "order" not in groups:
+    parts = groups_of_parts(scenario)
+    if "order" not in parts:
         return ()
     free = with_obstacles_removed(scenario)
-    both = ("order", "obstacles") if "obstacles" in groups else ("order",)
+    order = parts["order"]
+    both = (*order, *parts.get("obstacles", ()))
     shocks: list[Shock] = []
     for rate in SUBSIDY_RATES:
-        shocks.append(
-            compile_scenario(with_subsidy_rate(scenario, rate), world, products=detail, groups=("order",)).shock
-        )
+        shocks.append(compile_scenario(with_subsidy_rate(scenario, rate), world, products=detail, groups=order).shock)
         shocks.append(compile_scenario(with_subsidy_rate(free, rate), world, products=detail, groups=both).shock)
     batch = solve_batch(world, shocks, closure=scenario.closure, labour=labour_of(scenario.choice))
     closed = 1.0 - batch.gap_cf_usd(seller, buyer) / world.gap_usd(seller, buyer)

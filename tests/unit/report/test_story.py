@@ -12,7 +12,16 @@ import pytest
 from counterpoise.core.errors import InputError
 from counterpoise.report.chapters import compose, sentences_of
 from counterpoise.report.chapters.method import method_chapter
-from counterpoise.report.story import CAP, DRAWS, Story, StoryResult, drawn_elasticities, run_story, tell
+from counterpoise.report.story import (
+    CAP,
+    DRAWS,
+    Story,
+    StoryResult,
+    drawn_elasticities,
+    groups_of_parts,
+    run_story,
+    tell,
+)
 from counterpoise.scenario import load_scenario, scenario_world
 
 
@@ -118,3 +127,54 @@ def test_a_scenario_without_a_pair_is_refused_with_the_mend(tmp_path: Path) -> N
     with pytest.raises(InputError, match="names no pair; add pair"):
         run_story(pairless, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_groups_of_any_name_join_the_part_of_the_story_that_they_hold(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        """
+schema = 1
+name = "mine"
+title = "No group is named"
+pair = { origin = "CHN", destination = "BRA" }
+
+[[measure]]
+id = "buy"
+kind = "purchase"
+buyer = "CHN"
+seller = "BRA"
+sectors = ["food"]
+subsidy_rate = 0.1
+
+[[measure]]
+id = "ports"
+kind = "obstacle"
+group = "logistics"
+origins = "BRA"
+destinations = "CHN"
+ave = 0.05
+sectors = ["food"]
+
+[[measure]]
+id = "theirs"
+kind = "tariff"
+origins = "BRA"
+destinations = "USA"
+rate = 0.5
+sectors = ["food"]
+
+[[measure]]
+id = "own"
+kind = "tariff"
+origins = "BRA"
+destinations = "CHN"
+rate = 0.1
+sectors = ["food"]
+""",
+        encoding="utf-8",
+    )
+    found = groups_of_parts(load_scenario(str(path)))
+    assert found == {"order": ("purchase",), "obstacles": ("logistics",)}, "duties of both kinds share a group"
+    path.write_text(path.read_text(encoding="utf-8").replace('id = "own"', 'id = "own"\ngroup = "own"'))
+    assert groups_of_parts(load_scenario(str(path)))["duty"] == ("tariff",)
+    assert list(groups_of_parts(load_scenario("valdai-2025"))) == ["duty", "order", "obstacles"]
