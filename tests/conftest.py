@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
+import pickle
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -45,17 +47,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one worker, and all that read the flagship's report: it is made once.
-
-    First of all hooks, since xdist's own reads the groups.
-    """
-    for item in items:
-        reads_report = "flagship" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("flagship" if reads_report else str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def sources(request: pytest.FixtureRequest) -> Path:
     """Find the raw sources (`data/`, `facts/`); skip where there are none, fail where a named folder holds none."""
@@ -89,9 +80,17 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def flagship(tmp_path_factory: pytest.TempPathFactory) -> StoryResult:
-    """Run the flagship once for every test that reads its report."""
+def flagship(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> StoryResult:
+    """Run the flagship once for every test that reads its report; workers wait for the one that does."""
     from counterpoise.report.story import run_story
     from counterpoise.scenario import load_scenario
 
-    return run_story(load_scenario("valdai-2025"), tmp_path_factory.mktemp("valdai"))
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    kept = shared / "flagship.pickle"
+    with (shared / "flagship.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(run_story(load_scenario("valdai-2025"), shared / "valdai")))
+    found: StoryResult = pickle.loads(kept.read_bytes())
+    return found
