@@ -30,7 +30,7 @@ CELLS = {
     "caliendo-parro-2015": 26,
     "liberation-day-2025": 41,
     "liberation-day-2025-ek": 9,
-    "ossa-2014": 32,
+    "ossa-2014": 46,
     "gegravity-2006": 17,
 }
 
@@ -44,7 +44,8 @@ def test_every_cell_is_met(case: str, sources: Path) -> None:
     assert len(found) == CELLS[case]
     # Medians of tariffs, and an optimum that can be improved on, have tolerances of their own with the reason beside.
     loose = found["tolerance"] > 0.06
-    assert set(found.loc[loose, "column"]) <= {"median tariff, %", "193 tariffs with inputs, welfare, %"}
+    medians = {"median tariff, %", "median tariff as searched, %"}
+    assert set(found.loc[loose, "column"]) <= medians | {"193 tariffs with inputs, welfare, %"}
     assert (found.loc[loose, "note"] != "").all()
     assert found["ok"].all(), found[~found["ok"]].to_string()
 
