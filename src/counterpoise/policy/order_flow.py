@@ -76,9 +76,10 @@ def scenario_purchases(scenario: Scenario, *, groups: Sequence[str] | None = Non
     pairs = {(m.buyer, m.seller) for m in bought if m.group_name in chosen}
     if len(pairs) != 1:
         seen = ", ".join(f"{buyer} from {seller}" for buyer, seller in sorted(pairs)) or "none"
+        where = "" if groups is None else f" in the groups {', '.join(chosen)}"
         raise InputError(
-            f"the scenario '{scenario.name}' has purchase programmes of these pairs in the groups {', '.join(chosen)}: "
-            f"{seen}; expected exactly one pair"
+            f"the scenario '{scenario.name}' has purchase programmes of these pairs{where}: {seen}; expected exactly "
+            "one pair"
         )
     buyer, seller = pairs.pop()
     world = scenario_world(scenario)

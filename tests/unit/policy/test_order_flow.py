@@ -20,5 +20,5 @@ def test_the_order_of_the_flagship_is_medicines_and_farm_goods() -> None:
 
 
 def test_a_scenario_without_a_programme_is_refused() -> None:
-    with pytest.raises(InputError, match=r"purchase programmes of these pairs in the groups order: none; expected"):
+    with pytest.raises(InputError, match=r"purchase programmes of these pairs: none; expected"):
         scenario_purchases(load_scenario("oil-stop"))
