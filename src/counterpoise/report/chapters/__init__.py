@@ -20,6 +20,10 @@ from counterpoise.report.story import Story
 __all__ = ["compose", "headlines_of", "sentences_of"]
 
 
+_WHOLE_PERCENT = 0.02
+"""Share from which on the headline gives it in whole percent."""
+
+
 def compose(story: Story, manifest: Mapping[str, Any]) -> Document:
     """Return the whole report of a story.
 
@@ -77,4 +81,5 @@ def _headline(story: Story) -> str:
     if best is None:
         return f"{seller} and {buyer}: a gap of {gap}, and what moves it"
     closed = best.closed_share(story.seller, story.buyer).central
-    return f"{buyer} can close {share(closed, 0)} of its {gap} gap with {seller} by selling more, not all of it"
+    said = share(closed, 0 if closed >= _WHOLE_PERCENT else 1)
+    return f"{buyer} can close {said} of its {gap} gap with {seller} by selling more, not all of it"
