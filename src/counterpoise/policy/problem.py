@@ -58,7 +58,7 @@ _ROUGH = Anderson(rtol=1e-5, memory=3, step_limit=1e9, max_steps=2000)
 """Movements of the state behind second derivatives, which only set the direction of a step."""
 
 _DENSE = 2500
-"""Largest state whose linearisation is inverted: 50 MB, and seconds to make."""
+"""Largest state whose linearisation is inverted: 25 MB, and seconds to make."""
 
 _AT_ONCE = 8
 """Directions of second derivatives in one call; one size, so that one is compiled."""

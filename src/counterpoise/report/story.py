@@ -233,7 +233,7 @@ def tell(scenario: Scenario, progress: Tell | None = None, *, seed: int = 0) -> 
     if world.gap_usd(seller, buyer) < 0:
         seller, buyer = buyer, seller
     elasticity = drawn_elasticities(world, DRAWS, seed, years=scenario.horizon_years)
-    asked = _questions(scenario)
+    asked = _questions(scenario, seller)
     detail = product_detail(world)
     cases: dict[str, Case] = {}
     for done, (name, (title, variant, groups)) in enumerate(asked.items()):
@@ -253,7 +253,7 @@ def tell(scenario: Scenario, progress: Tell | None = None, *, seed: int = 0) -> 
     if progress is not None:
         progress("what the order can reach", len(asked), len(asked))
     studies = None
-    if {"obstacles", "order"} & {*groups_of_parts(scenario)}:
+    if {"obstacles", "order"} & {*groups_of_parts(scenario, seller)}:
         order = cases["order"].solution if "order" in cases else None
         studies = run_studies(scenario, world, seller, buyer, order, progress, seed=seed)
     return Story(
@@ -303,36 +303,40 @@ def drawn_elasticities(world: World, count: int, seed: int, *, years: float | No
     return np.minimum(drawn, np.divide(1.0, scale, out=np.full_like(scale, np.inf), where=scale > 0))
 
 
-def groups_of_parts(scenario: Scenario) -> dict[str, tuple[str, ...]]:
+def groups_of_parts(scenario: Scenario, seller: str | None = None) -> dict[str, tuple[str, ...]]:
     """Return the groups of measures behind each part of the story: duty, order, obstacles and oil.
 
-    A group of that name, and groups of other names whose measures all belong to one part: purchases and obstacles
-    between the pair, duties that neither of the two levies.
+    A group of that name, and groups of other names whose measures all belong to one part: purchases by ``seller``, who
+    sells more (the pair's origin by default), from the other; obstacles between the two that stand today; duties that
+    neither levies.
     """
     held: dict[str, set[str]] = {}
     for measure in scenario.measure:
         if measure.group_name in PARTS or measure.enabled:
-            part = measure.group_name if measure.group_name in PARTS else _part_of(scenario, measure)
+            part = measure.group_name if measure.group_name in PARTS else _part_of(scenario, measure, seller)
             held.setdefault(measure.group_name, set()).add(part)
     out = {part: tuple(group for group, parts in held.items() if parts == {part}) for part in PARTS}
     return {part: groups for part, groups in out.items() if groups}
 
 
-def _part_of(scenario: Scenario, measure: AnyMeasure) -> str:
+def _part_of(scenario: Scenario, measure: AnyMeasure, seller: str | None) -> str:
     """Return the part of the story that a measure of a group of another name belongs to; empty where to none."""
-    pair: set[str] = set() if scenario.pair is None else {scenario.pair.origin, scenario.pair.destination}
-    if isinstance(measure, Purchase) and {measure.buyer, measure.seller} == pair:
+    if scenario.pair is None:
+        return ""
+    pair = {scenario.pair.origin, scenario.pair.destination}
+    buyer = seller or scenario.pair.origin
+    if isinstance(measure, Purchase) and measure.buyer == buyer and {measure.buyer, measure.seller} == pair:
         return "order"
-    if isinstance(measure, Obstacle) and pair <= {*measure.origins, *measure.destinations}:
+    if isinstance(measure, Obstacle) and not measure.added and pair <= {*measure.origins, *measure.destinations}:
         return "obstacles"
     if isinstance(measure, Tariff) and not {*pair, "all"} & {*measure.destinations}:
         return "duty"
     return ""
 
 
-def _questions(scenario: Scenario) -> dict[str, tuple[str, Scenario, Sequence[str] | None]]:
+def _questions(scenario: Scenario, seller: str) -> dict[str, tuple[str, Scenario, Sequence[str] | None]]:
     """Return the counterfactuals to solve: name -> (title, scenario, groups)."""
-    parts = groups_of_parts(scenario)
+    parts = groups_of_parts(scenario, seller)
     out: dict[str, tuple[str, Scenario, Sequence[str] | None]] = {}
     if "duty" in parts:
         out["duty"] = ("the duty", scenario, parts["duty"])
@@ -390,7 +394,7 @@ def _reach(
     scenario: Scenario, world: World, detail: ProductDetail, seller: str, buyer: str
 ) -> tuple[tuple[float, float, float, float], ...]:
     """Return (rate, share closed, share closed without obstacles, cost in USD) at each rate of the programme."""
-    parts = groups_of_parts(scenario)
+    parts = groups_of_parts(scenario, seller)
     if "order" not in parts:
         return ()
     free = with_obstacles_removed(scenario)

@@ -177,4 +177,5 @@ sectors = ["food"]
     assert found == {"order": ("purchase",), "obstacles": ("logistics",)}, "duties of both kinds share a group"
     path.write_text(path.read_text(encoding="utf-8").replace('id = "own"', 'id = "own"\ngroup = "own"'))
     assert groups_of_parts(load_scenario(str(path)))["duty"] == ("tariff",)
+    assert "order" not in groups_of_parts(load_scenario(str(path)), "BRA"), "it would widen the gap"
     assert list(groups_of_parts(load_scenario("valdai-2025"))) == ["duty", "order", "obstacles"]
